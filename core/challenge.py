@@ -1,0 +1,109 @@
+"""Challenges: what miners train on."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from core.artifacts import ArtifactRef
+from core.ids import ChallengeId, GroupId, RoundId, TournamentId
+from core.value import Frozen, Positive
+
+
+class ChallengeKind(StrEnum):
+    """The names are those of the training contract."""
+
+    INSTRUCT = "InstructTextTask"
+    CHAT = "ChatTask"
+    DPO = "DpoTask"
+    GRPO = "GrpoTask"
+    IMAGE = "ImageTask"
+
+
+class ChallengeStatus(StrEnum):
+    PLANNED = "planned"
+    READY = "ready"
+    FAILED = "failed"
+    """It could not be prepared: ours, never a miner's."""
+
+
+class InstructDataset(Frozen):
+    """Column names of an instruct dataset and how its prompt is made; `--dataset-type` of the training contract."""
+
+    field_instruction: str = "instruct"
+    field_input: str | None = "input"
+    field_output: str = "output"
+    field_system: str | None = None
+    format: str = "{instruction} {input}"
+    no_input_format: str = "{instruction}"
+    system_prompt: str = ""
+    system_format: str = "{system}"
+
+
+class ModelInfo(Frozen):
+    """A base model of the hub."""
+
+    model_id: str
+    revision: str
+    parameters: Annotated[int, Field(gt=0)]
+
+
+class DatasetInfo(Frozen):
+    """A dataset of the hub, with the columns that hold instruction, input and output."""
+
+    dataset_id: str
+    revision: str
+    kind: ChallengeKind
+    rows: Annotated[int, Field(gt=0)]
+    columns: dict[str, str]
+    """Our column name → theirs."""
+
+
+class Catalogue(Frozen):
+    """What challenges can be made of, sorted by id so that a draw can be repeated."""
+
+    models: tuple[ModelInfo, ...]
+    datasets: tuple[DatasetInfo, ...]
+
+
+class ChallengePlan(Frozen):
+    """A challenge as it was drawn."""
+
+    challenge_id: ChallengeId
+    kind: ChallengeKind
+    seed: str
+    """Hex; fixes the test split and everything random in the preparation."""
+    model: ModelInfo
+    dataset: DatasetInfo
+    training_seconds: Positive
+    """The clock of one training, wall time from the container's start."""
+
+
+class ChallengeData(Frozen):
+    """A challenge made ready: content-addressed, the same for everybody."""
+
+    base_model: ArtifactRef
+    train: ArtifactRef
+    """A JSON list of rows."""
+    test: ArtifactRef
+    """A JSON list of rows; only ever mounted into evaluations."""
+    train_rows: Annotated[int, Field(gt=0)]
+    test_rows: Annotated[int, Field(gt=0)]
+    dropped_rows: dict[str, int] = {}
+    """Why rows of the source were left out, and how many."""
+    dataset_type: InstructDataset = InstructDataset()
+
+
+class Challenge(Frozen):
+    plan: ChallengePlan
+    tournament_id: TournamentId
+    round_id: RoundId
+    group_id: GroupId
+    status: ChallengeStatus
+    data: ChallengeData | None = None
+    reason: str | None = None
+    """Why it failed to prepare."""
+
+    @property
+    def challenge_id(self) -> ChallengeId:
+        return self.plan.challenge_id
