@@ -16,7 +16,6 @@ from core.challenge import Catalogue, ChallengeData, ModelInfo
 from core.compute import BuildFailure, ContainerSpec, ContainerStatus, Lease, Slot
 from core.evaluation import Evaluation, EvaluationOutcome, EvaluationPurpose
 from core.ids import ChallengeId, EvaluationId, TournamentId, TrainingId
-from core.training import Attempt, AttemptEnd, Training, TrainingOutcome
 from core.tournament import (
     Entry,
     RoundPlan,
@@ -27,6 +26,7 @@ from core.tournament import (
     TournamentState,
     WeightSetting,
 )
+from core.training import Attempt, AttemptEnd, Training, TrainingOutcome
 
 
 class Tournaments(Protocol):

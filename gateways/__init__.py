@@ -1,0 +1,1 @@
+"""How we reach the outside: one gateway per external system, each keeping a promise of `core/ports.py`."""
