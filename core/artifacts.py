@@ -1,8 +1,8 @@
 """Artifacts: immutable bytes under keys that contain their SHA-256.
 
-    <kind>/<sha256>                       a single file
-    <kind>/<tree sha256>/<path …>         the files of a tree, written first
-    <kind>/<tree sha256>/manifest.json    written last: its presence means the tree is whole
+    <kind>/<sha256>                             a single file
+    <kind>/<tree sha256>/files/<file sha256>    the files of a tree, written first; their paths are in the manifest
+    <kind>/<tree sha256>/manifest.json          written last: its presence means the tree is whole
 
 The tree's sha256 is that of its manifest's canonical JSON, so a reference to a manifest fixes every byte below it.
 """

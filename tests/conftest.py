@@ -1,0 +1,109 @@
+"""Fixtures that more than one room's tests use."""
+
+import os
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from gateways.settings import ArtifactSettings
+
+ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RcloneServer:
+    """`rclone serve s3` on a folder; `start` and `kill` as often as one likes, always at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        rclone = Path(sysconfig.get_path("scripts"), "rclone")
+        command = [rclone, "serve", "s3", self.folder, f"--addr=127.0.0.1:{self.port}", "--config=/dev/null"]
+        command += [f"--auth-key={ACCESS_KEY},{SECRET_KEY}", "--log-level=ERROR"]
+        self._process = subprocess.Popen(command, env={**os.environ, "HOME": str(self.folder)})
+        deadline = time.monotonic() + 20
+        while not self._answers():
+            assert self._process.poll() is None and time.monotonic() < deadline, "rclone did not start"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def rclone_server(tmp_path: Path) -> Iterator[RcloneServer]:
+    """A server of this test's own, started, to be killed and started again."""
+    server = RcloneServer(tmp_path / "rclone")
+    server.folder.mkdir()
+    server.start()
+    yield server
+    server.kill()
+
+
+@contextmanager
+def _rclone(folder: Path) -> Iterator[str]:
+    server = RcloneServer(folder)
+    server.start()
+    try:
+        yield server.endpoint
+    finally:
+        server.kill()
+
+
+@contextmanager
+def _moto(_: Path) -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=[_moto, _rclone], ids=["moto", "rclone"])
+def s3_endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a running S3 server, one of each kind in turn."""
+    with request.param(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_settings(s3_endpoint: str) -> ArtifactSettings:
+    """Settings of a running S3 server with an empty bucket of this test's own."""
+    from gateways.s3 import S3Artifacts
+
+    settings = artifact_settings(s3_endpoint)
+    S3Artifacts(settings).ensure_bucket()
+    return settings
+
+
+def artifact_settings(endpoint: str) -> ArtifactSettings:
+    return ArtifactSettings(
+        endpoint=endpoint, bucket=f"god-{uuid4().hex}", access_key=ACCESS_KEY, secret_key=SecretStr(SECRET_KEY)
+    )
