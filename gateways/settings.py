@@ -98,4 +98,4 @@ def state_folder() -> Path:
 def load_settings() -> Settings:
     """Settings of this process, from the environment and the state folder's `services.env`."""
     state = state_folder()
-    return Settings(_env_file=state / SERVICES_ENV, state=state)  # type: ignore[call-arg]
+    return Settings(_env_file=state / SERVICES_ENV, state=state)  # type: ignore[call-arg,unused-ignore]
