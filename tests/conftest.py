@@ -13,7 +13,10 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from gateways.postgres.database import Database
+from gateways.postgres.migrate import migrate
 from gateways.settings import ArtifactSettings
+from tests.postgres_server import TestServer, running_server
 
 ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
 
@@ -107,3 +110,26 @@ def artifact_settings(endpoint: str) -> ArtifactSettings:
     return ArtifactSettings(
         endpoint=endpoint, bucket=f"god-{uuid4().hex}", access_key=ACCESS_KEY, secret_key=SecretStr(SECRET_KEY)
     )
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[TestServer]:
+    """The session's PostgreSQL, with the migrated database `god_template`."""
+    with running_server() as server:
+        migrate(server.create_database("god_template"))
+        yield server
+
+
+@pytest.fixture
+def dsn(postgres_server: TestServer) -> Iterator[str]:
+    """A migrated, empty database of this test's own."""
+    name = f"god_{uuid4().hex}"
+    yield postgres_server.create_database(name, template="god_template")
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def database(dsn: str) -> Iterator[Database]:
+    database = Database(dsn)
+    yield database
+    database.close()

@@ -1,0 +1,108 @@
+"""The pool of connections, and what its errors mean to us."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+from psycopg.types.string import StrDumperUnknown
+from psycopg_pool import ConnectionPool, PoolTimeout
+from pydantic import BaseModel
+
+from core.errors import PrerequisiteError, StaleStateError, UnreachableError
+
+Transaction = psycopg.Connection[DictRow]
+"""A connection inside one transaction; its rows are dicts."""
+
+CONNECT_SECONDS = 10
+SESSION = "-c statement_timeout=30s -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+
+
+class Database:
+    """A small pool, opened on first use. It outlives a killed server: connections are checked when taken."""
+
+    def __init__(self, dsn: str, max_size: int = 8) -> None:
+        self._dsn = dsn
+        self._pool: ConnectionPool[Transaction] = ConnectionPool(
+            dsn,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs={"row_factory": dict_row, "options": SESSION, "connect_timeout": CONNECT_SECONDS},
+            min_size=0,
+            max_size=max_size,
+            open=False,
+            timeout=CONNECT_SECONDS,
+            reconnect_timeout=CONNECT_SECONDS,
+            check=ConnectionPool.check_connection,
+            configure=_accept_any_text,
+            name="god",
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises UnreachableError when the server does not answer, StaleStateError when the schema refuses the change.
+        """
+        if not self._dsn:
+            raise PrerequisiteError("no database is set: start the services with `god up`, or set GOD_DATABASE__DSN")
+        with named_errors():
+            self._pool.open()
+            with self._pool.connection() as connection:
+                yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Transaction]:
+        """A transaction that only reads, all of it as of one moment."""
+        with self.transaction() as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+@contextmanager
+def named_errors() -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as e:
+        raise UnreachableError(f"PostgreSQL does not answer ({e}); is it up? See `god status`") from e
+    except psycopg.IntegrityError as e:
+        raise StaleStateError(f"the database refuses the change: {e.diag.message_primary or e}") from e
+
+
+def jsonb(value: BaseModel | Mapping[str, Any] | None) -> Jsonb | None:
+    """A value as a `jsonb` parameter; None is NULL."""
+    if value is None:
+        return None
+    return Jsonb(_clean(value.model_dump(mode="json") if isinstance(value, BaseModel) else value))
+
+
+def _clean_text(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return _clean_text(value)
+        case Mapping():
+            return {_clean(key): _clean(item) for key, item in value.items()}
+        case Sequence():
+            return [_clean(item) for item in value]
+    return value
+
+
+class _CleanText(StrDumperUnknown):
+    """Miners choose some of our texts; PostgreSQL takes neither NUL nor lone surrogates."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(_clean_text(obj))
+
+
+def _accept_any_text(connection: Transaction) -> None:
+    connection.adapters.register_dumper(str, _CleanText)
