@@ -73,7 +73,7 @@ class Tournaments(Protocol):
         """active → halted: our side failed too often."""
 
     def resume(self, tournament_id: TournamentId) -> None:
-        """halted → active; dispatch counts of unfinished work start anew."""
+        """halted → active; dispatch counts of unfinished work start anew, failed challenges are planned again."""
 
 
 class Trainings(Protocol):
