@@ -13,7 +13,7 @@ Source: https://github.com/huggingface/safetensors, README "Format" and safetens
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -182,6 +182,6 @@ def _check_layout(tensors: dict[str, TensorInfo], data: int, file_size: int) -> 
         raise ValueError(f"the tensors {fault} ({position} of {file_size} bytes)")
 
 
-def parameters(tensors: Sequence[TensorInfo]) -> int:
+def parameters(tensors: Iterable[TensorInfo]) -> int:
     """Elements of all tensors together."""
     return sum(tensor.elements for tensor in tensors)

@@ -32,7 +32,7 @@ def snapshot(path: Path) -> Snapshot:
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError(f"{path} is a link or special file; only regular files are stored")
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as stream:
+    with os.fdopen(descriptor, "rb") as stream:
         facts = os.fstat(descriptor)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     executable = bool(facts.st_mode & stat.S_IXUSR)
