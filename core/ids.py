@@ -49,3 +49,8 @@ def training_id(challenge: ChallengeId, contestant: Contestant) -> TrainingId:
 def evaluation_id(subject: str, number: int) -> EvaluationId:
     """Name of the `number`-th evaluation of a training (or of a local model on a challenge)."""
     return EvaluationId(f"{subject}-e{number}")
+
+
+def tournament_of(challenge: ChallengeId) -> TournamentId:
+    """The tournament that a challenge belongs to: `text-0001-r2-g1-c1` → `text-0001`."""
+    return TournamentId("-".join(challenge.split("-")[:2]))

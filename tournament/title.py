@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from itertools import takewhile
 from statistics import median
 
 from core.ids import CHAMPION, Contestant, Hotkey
@@ -127,3 +128,16 @@ def _crowned(tournament: Tournament, state: TournamentState, winner: Hotkey, str
         won=tournament.tournament_id,
         streak=streak,
     )
+
+
+def title_gain(finished: Sequence[Tournament]) -> tuple[int, str]:
+    """Streak of the newest winner and the performance difference it won the title with.
+
+    Args:
+        finished: Finished tournaments of one kind, newest first, at least one.
+    """
+    titles = [tournament.title for tournament in finished if tournament.title is not None]
+    holder = titles[0].winner
+    streak = sum(1 for _ in takewhile(lambda title: title.winner == holder, titles))
+    won = next((title for title in titles[:streak] if title.changed_hands), None)
+    return streak, won.performance_difference if won else "0"

@@ -1,0 +1,1 @@
+"""When things happen: each flow loads rows, asks the rules what comes next, and calls tasks."""

@@ -1,0 +1,53 @@
+"""Put right what was lost: tournaments that nobody carries, weights that were not set, runs that nobody needs."""
+
+import time
+
+from prefect import flow, get_run_logger
+
+from core.ids import TournamentId
+from core.tournament import TournamentKind
+from flows.tournament import run_tournament
+from flows.weights import set_weights
+from tasks.dispatch import start_flow
+from tasks.leases import live_owners
+from tasks.runs import remove_finished_runs
+from tasks.tournaments import finished_tournaments, open_tournaments
+from tasks.weights import get_evidence, latest_setting
+from tournament.evidence import Evidence
+
+REVIVE_SECONDS = 30
+"""A tournament is revived at most once in this time; a second flow run would only find the lease held."""
+
+
+@flow(name="sweep", flow_run_name="sweep")
+def sweep() -> None:
+    """Cheap when all is well. Every step may be done again."""
+    revive_tournaments()
+    set_missing_weights()
+    if removed := remove_finished_runs():
+        get_run_logger().info("removed the container runs %s", ", ".join(removed))
+
+
+def revive_tournaments() -> None:
+    carried = live_owners()
+    moment = int(time.time()) // REVIVE_SECONDS
+    for state in open_tournaments():
+        id_ = state.tournament.tournament_id
+        if id_ not in carried:
+            get_run_logger().info("nobody carries tournament %s; starting it again", id_)
+            start_flow(run_tournament.name, {"tournament_id": id_}, f"{id_}/{moment}")
+
+
+def set_missing_weights() -> None:
+    """Start `set-weights` when the newest finished tournaments are not those of the last confirmed setting."""
+    newest = {finished[0].tournament_id for kind in TournamentKind if (finished := finished_tournaments(kind))}
+    if newest and newest != _weighed():
+        start_flow(set_weights.name, {}, f"{'+'.join(sorted(newest))}/{int(time.time()) // REVIVE_SECONDS}")
+
+
+def _weighed() -> set[TournamentId]:
+    setting = latest_setting()
+    if setting is None or setting.block_number is None:
+        return set()
+    evidence = Evidence.model_validate_json(get_evidence(setting.evidence))
+    return {tournament.tournament_id for tournament in evidence.tournaments}

@@ -1,0 +1,118 @@
+"""Train one contestant's script on one challenge."""
+
+from functools import partial
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+
+from core.artifacts import ArtifactRef
+from core.challenge import Challenge
+from core.compute import BuildFailure, ContainerSpec, ContainerStatus, Ending, Lease, Mount
+from core.contract import CHECKPOINTS, OFFLINE, dataset_file, model_folder, repository_name, training_arguments
+from core.errors import LeaseHeldError
+from core.ids import TrainingId, tournament_of
+from core.training import Attempt, AttemptEnd, Trained, Training, TrainingFailed, TrainingOutcome, WorkStatus
+from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end
+from tasks.artifacts import collect_checkpoint, fetch, put_log
+from tasks.containers import build_image, remove_container, run_container, slot_limits
+from tasks.leases import lease
+from tasks.tournaments import load_tournament
+from tasks.trainings import begin_training, end_training_attempt, load_training, record_training, training_started
+from tournament.attempts import Again, GiveUp, fault_of, judge_training
+from tournament.rules import TournamentRules
+
+
+@flow(name="train", flow_run_name="train-{training_id}")
+def train(training_id: str) -> None:
+    """Train until there is an outcome; killed at any line, a successor goes on with the same container run."""
+    training = load_training(TrainingId(training_id))
+    if training.status is WorkStatus.DONE:
+        return
+    state = load_tournament(tournament_of(training.challenge_id))
+    challenge = next(c for c in state.challenges if c.challenge_id == training.challenge_id)
+    rules = TournamentRules.model_validate(state.tournament.rules)
+    try:
+        with lease(training_id, slots=1, seconds=challenge.plan.training_seconds + GRACE_SECONDS) as held:
+            while not attempt_once(load_training(training.training_id), challenge, rules, held):
+                get_run_logger().info("training %s: another attempt", training_id)
+    except LeaseHeldError as elsewhere:
+        get_run_logger().info("another flow run trains %s: %s", training_id, elsewhere)
+
+
+def attempt_once(training: Training, challenge: Challenge, rules: TournamentRules, held: Lease) -> bool:
+    """One attempt from claim to record; True when the training has its outcome."""
+    if training.status is WorkStatus.DONE:
+        return True
+    image = build_image(fetch(training.tree), rules.dockerfile, training.tree.sha256)
+    if isinstance(image, BuildFailure):
+        return _record_unbuilt(training, image, held)
+    attempt = begin_training(training.training_id, held)
+    spec = training_container(training, challenge, attempt, image, held)
+    status = run_container(spec, partial(training_started, training.training_id, held.token))
+    checkpoint = collect_checkpoint(Path(status.output_path), challenge.challenge_id, _repository(training, challenge))
+    earlier = [past for past in training.attempts if past.number < attempt.number]
+    is_over = _conclude(training, status, checkpoint, earlier, rules, held)
+    remove_container(spec.name)
+    return is_over
+
+
+def training_container(
+    training: Training, challenge: Challenge, attempt: Attempt, image: str, held: Lease
+) -> ContainerSpec:
+    """The miner's container by the training contract: base model and training rows in, one folder out."""
+    if challenge.data is None:
+        raise ValueError(f"challenge {challenge.challenge_id} is not ready")
+    model = model_folder(challenge.plan.model.model_id)
+    return ContainerSpec(
+        name=attempt.run_name,
+        image=image,
+        command=training_arguments(challenge, _repository(training, challenge)),
+        environment=OFFLINE,
+        inputs=(
+            Mount(source=str(fetch(challenge.data.base_model)), target=model),
+            Mount(source=str(fetch(challenge.data.train)), target=dataset_file(challenge.challenge_id)),
+        ),
+        output_target=CHECKPOINTS,
+        devices=tuple(slot.device for slot in held.slots if slot.device),
+        limits=slot_limits(challenge.plan.training_seconds, len(held.slots)),
+    )
+
+
+def _repository(training: Training, challenge: Challenge) -> str:
+    return repository_name(challenge.tournament_id, challenge.challenge_id, training.hotkey)
+
+
+def _record_unbuilt(training: Training, failure: BuildFailure, held: Lease) -> bool:
+    """A Dockerfile that does not build fails the training; an engine that is away does not."""
+    outcome = TrainingFailed(reason=f"build failed: {failure.reason}", fault=failure.fault)
+    begin_training(training.training_id, held)
+    record_training(training.training_id, held.token, None, outcome)
+    return True
+
+
+def _conclude(
+    training: Training,
+    status: ContainerStatus,
+    collected: ArtifactRef | str,
+    earlier: list[Attempt],
+    rules: TournamentRules,
+    held: Lease,
+) -> bool:
+    checkpoint, objection = (None, collected) if isinstance(collected, str) else (collected, None)
+    ending = status.ending or Ending.LOST
+    verdict = judge_training(ending, status.detail, checkpoint, objection, earlier, rules)
+    end = attempt_end(status, fault_of(ending, checkpoint is not None, earlier), put_log(Path(status.log_path)))
+    return _record(training, end, verdict, held)
+
+
+def _record(training: Training, end: AttemptEnd, verdict: TrainingOutcome | Again | GiveUp, held: Lease) -> bool:
+    match verdict:
+        case Trained() | TrainingFailed():
+            record_training(training.training_id, held.token, end, verdict)
+            return True
+        case Again():
+            end_training_attempt(training.training_id, held.token, end)
+            return False
+        case GiveUp(reason):
+            end_training_attempt(training.training_id, held.token, end)
+            raise PlatformFailure(f"training {training.training_id}: our side failed too often: {reason}")

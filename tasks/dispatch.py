@@ -1,0 +1,144 @@
+"""Flow runs of our own, started where their work pool says, and seen through to a recorded outcome.
+
+A flow run that ends, or falls silent, before its row has an outcome is followed by another: the row decides, and a
+lease keeps two of them from working at once. `GOD_DISPATCH__MODE=inline` runs them within the asking flow instead.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from httpx import HTTPError
+from prefect import Flow, get_client, task
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.exceptions import PrefectException
+from prefect.states import Crashed
+
+from core.errors import StaleStateError, UnreachableError
+from core.evaluation import Evaluation
+from core.ids import EvaluationId, TrainingId
+from core.training import Training, WorkStatus
+from gateways.wiring import ports, settings
+from tasks.leases import STALE_SECONDS
+from tasks.retrying import EFFECT
+
+ROW_POLL_SECONDS = 0.3
+RUN_POLL_SECONDS = 3.0
+SILENT_SECONDS = 90.0
+"""A flow run that has begun and still holds no live lease after this long is given up."""
+DISPATCHES = 25
+"""Flow runs that may end without an outcome before our side is said to be broken."""
+
+AnyFlow = Flow[..., Any]
+
+
+class Work(NamedTuple):
+    """A row that some flow run has to bring to an outcome."""
+
+    subject: str
+    flow: AnyFlow
+    load: Callable[[], Training | Evaluation]
+    dispatched: Callable[[], int]
+    queue: str = "tournament"
+
+
+class DispatchExhaustedError(StaleStateError):
+    """Flow runs for one row keep ending without an outcome."""
+
+
+def training_work(training_id: TrainingId, flow: AnyFlow) -> Work:
+    store = ports().trainings
+    return Work(training_id, flow, lambda: store.load(training_id), lambda: store.dispatched(training_id))
+
+
+def evaluation_work(evaluation_id: EvaluationId, flow: AnyFlow, queue: str = "tournament") -> Work:
+    store = ports().evaluations
+    return Work(evaluation_id, flow, lambda: store.load(evaluation_id), lambda: store.dispatched(evaluation_id), queue)
+
+
+@task(task_run_name="see-through-{work.subject}", **EFFECT)
+def see_through(work: Work) -> None:
+    """Return when the row has its outcome. Raises DispatchExhaustedError when no flow run brings it about."""
+    while work.load().status is not WorkStatus.DONE:
+        if work.subject in _living():
+            time.sleep(ROW_POLL_SECONDS)
+        elif settings().dispatch.mode == "inline":
+            work.flow(work.subject)
+        else:
+            _await_outcome(work, _dispatch(work))
+
+
+def _dispatch(work: Work) -> UUID:
+    count = work.dispatched()
+    if count > DISPATCHES:
+        raise DispatchExhaustedError(f"{work.subject}: {DISPATCHES} flow runs ended without an outcome")
+    parameters = {_parameter(work.flow): work.subject}
+    return start(work.flow.name, parameters, f"{work.subject}/{count}", work.queue)
+
+
+def _parameter(flow: AnyFlow) -> str:
+    """Name of the flow's one parameter."""
+    return next(iter(flow.parameters.properties))
+
+
+def start(flow: str, parameters: dict[str, Any], key: str, queue: str | None = None) -> UUID:
+    """Start a deployment's flow run, or join the one that was started under the same key."""
+    try:
+        run = run_deployment(
+            f"{flow}/default",
+            parameters=parameters,
+            idempotency_key=key,
+            timeout=0,
+            work_queue_name=queue,
+            tags=[str(value) for value in parameters.values()],
+        )
+    except HTTPError as error:
+        raise UnreachableError(f"the Prefect server did not take {flow} ({key}): {error}") from error
+    return run.id  # type: ignore[union-attr]
+
+
+def _await_outcome(work: Work, run_id: UUID) -> None:
+    """Wait for the row; return early when the flow run is over, or silent, and nobody else works for the row."""
+    begun: float | None = None
+    next_look = time.monotonic() + RUN_POLL_SECONDS
+    while work.load().status is not WorkStatus.DONE:
+        time.sleep(ROW_POLL_SECONDS)
+        if time.monotonic() < next_look:
+            continue
+        next_look = time.monotonic() + RUN_POLL_SECONDS
+        state = _flow_run(run_id).state
+        if state is not None and not state.is_scheduled():
+            begun = begun or time.monotonic()
+        is_over = state is None or state.is_final() or time.monotonic() - (begun or time.monotonic()) > SILENT_SECONDS
+        if is_over and work.subject not in _living():
+            cancel(run_id)
+            return
+
+
+def _living() -> set[str]:
+    return ports().leases.live_owners(STALE_SECONDS)
+
+
+def _flow_run(run_id: UUID) -> FlowRun:
+    try:
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(run_id)
+    except (HTTPError, PrefectException) as error:
+        raise UnreachableError(f"the Prefect server does not answer about flow run {run_id}: {error}") from error
+
+
+def cancel(run_id: UUID) -> None:
+    """Mark a silent flow run; one that has ended stays as it ended."""
+    state = _flow_run(run_id).state
+    if state is None or state.is_final():
+        return
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run_id, Crashed(message="fell silent without an outcome"), force=True)
+
+
+@task(task_run_name="start-{flow}-{key}", **EFFECT)
+def start_flow(flow: str, parameters: dict[str, Any], key: str) -> UUID:
+    """Start a deployment's flow run and do not wait for it."""
+    return start(flow, parameters, key)

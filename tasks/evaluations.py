@@ -1,0 +1,108 @@
+"""Evaluation rows: request, load, begin, end, record; and reading what the evaluator wrote."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from prefect import task
+from pydantic import ValidationError
+
+from core.artifacts import ArtifactKind, ArtifactRef
+from core.compute import Lease
+from core.evaluation import (
+    Evaluation,
+    EvaluationOutcome,
+    EvaluationPurpose,
+    EvaluationReport,
+    EvaluationSpec,
+    Scored,
+)
+from core.ids import ChallengeId, EvaluationId, TrainingId
+from core.training import Attempt, AttemptEnd
+from core.value import canonical_json, sha256_hex
+from gateways.wiring import ports, settings
+from tasks.retrying import EFFECT
+
+
+@task(task_run_name="load-{evaluation_id}", **EFFECT)
+def load_evaluation(evaluation_id: EvaluationId) -> Evaluation:
+    return ports().evaluations.load(evaluation_id)
+
+
+@task(task_run_name="request-{subject}", **EFFECT)
+def request_evaluation(
+    challenge_id: ChallengeId,
+    checkpoint: ArtifactRef,
+    training_id: TrainingId | None,
+    repeats: EvaluationId | None,
+    subject: str,
+) -> Evaluation:
+    """Queue a re-evaluation."""
+    purpose = EvaluationPurpose.REEVALUATION
+    return ports().evaluations.request(challenge_id, checkpoint, purpose, training_id, repeats, subject)
+
+
+@task(task_run_name="begin-{evaluation_id}", **EFFECT)
+def begin_evaluation(evaluation_id: EvaluationId, lease: Lease) -> Attempt:
+    return ports().evaluations.begin(evaluation_id, lease)
+
+
+def evaluation_started(evaluation_id: EvaluationId, token: int, started_at: datetime) -> None:
+    ports().evaluations.started(evaluation_id, token, started_at)
+
+
+@task(task_run_name="end-attempt-{evaluation_id}", **EFFECT)
+def end_evaluation_attempt(evaluation_id: EvaluationId, token: int, end: AttemptEnd) -> None:
+    ports().evaluations.end_attempt(evaluation_id, token, end)
+
+
+@task(task_run_name="record-{evaluation_id}", **EFFECT)
+def record_evaluation(
+    evaluation_id: EvaluationId,
+    token: int,
+    end: AttemptEnd,
+    outcome: EvaluationOutcome,
+    report: ArtifactRef,
+) -> None:
+    ports().evaluations.record(evaluation_id, token, end, outcome, report)
+
+
+@task(task_run_name="spec-{spec.evaluation_id}", **EFFECT)
+def write_spec(spec: EvaluationSpec) -> Path:
+    """The spec as a file that the container mounts."""
+    data = canonical_json(spec)
+    folder = settings().state / "specs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{sha256_hex(data)}.json"
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.write_bytes(data)
+    new.replace(path)
+    return path
+
+
+@task(task_run_name="read-report-{spec.evaluation_id}", **EFFECT)
+def read_report(spec: EvaluationSpec, output: Path) -> EvaluationReport | str:
+    """The report that answers the spec, or what is wrong with it."""
+    try:
+        report = EvaluationReport.model_validate_json((output / "report.json").read_bytes())
+    except FileNotFoundError:
+        return "the evaluator left no report"
+    except ValidationError as error:
+        return f"the evaluator's report is not valid: {error.errors()[0]['msg']}"
+    if report.spec_sha256 != sha256_hex(canonical_json(spec)):
+        return "the evaluator's report answers another spec"
+    if isinstance(report.outcome, Scored) and not _has_examples(output, report.outcome):
+        return "the per-example results do not have the hash that the report states"
+    return report
+
+
+def _has_examples(output: Path, outcome: Scored) -> bool:
+    path = output / "per_example.jsonl"
+    return path.is_file() and sha256_hex(path.read_bytes()) == outcome.per_example_sha256
+
+
+@task(task_run_name="put-report-{spec.evaluation_id}", **EFFECT)
+def put_report(spec: EvaluationSpec, output: Path) -> ArtifactRef:
+    """Store spec, report and per-example results: what a stranger needs beside model and test set."""
+    (output / "spec.json").write_bytes(canonical_json(spec))
+    return ports().artifacts.put_tree(ArtifactKind.REPORT, output)

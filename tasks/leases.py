@@ -1,0 +1,73 @@
+"""Leases held for the length of a `with`: taken, kept alive by a heartbeat, given back."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect import task
+from prefect.context import FlowRunContext
+from prefect.logging import get_logger
+
+from core.compute import Lease
+from core.errors import LeaseLostError, NoCapacityError, TransientError
+from gateways.wiring import ports
+from tasks.retrying import EFFECT
+
+HEARTBEAT_SECONDS = 5.0
+STALE_SECONDS = 30.0
+"""Six missed heartbeats: the holder is dead and a successor may take over."""
+WAIT_SECONDS = 0.25
+
+
+@task(task_run_name="lease-for-{owner}", **EFFECT)
+def acquire_lease(owner: str, holder: str, slots: int, seconds: float) -> Lease:
+    """Wait for the slots; raises LeaseHeldError when another living flow run works for this owner."""
+    while True:
+        try:
+            return ports().leases.acquire(owner, holder, slots, seconds, STALE_SECONDS)
+        except NoCapacityError:
+            time.sleep(WAIT_SECONDS)
+
+
+@task(task_run_name="release-{lease.owner}", **EFFECT)
+def release_lease(lease: Lease) -> None:
+    ports().leases.release(lease)
+
+
+@task(**EFFECT)
+def live_owners() -> set[str]:
+    """For whom some living flow run works."""
+    return ports().leases.live_owners(STALE_SECONDS)
+
+
+@contextmanager
+def lease(owner: str, slots: int, seconds: float) -> Iterator[Lease]:
+    """Hold `slots` slots (0: only exclude others) for `owner`. Killed without a word, it goes stale and then ends."""
+    held = acquire_lease(owner, _holder(), slots, seconds)
+    done = threading.Event()
+    beat = threading.Thread(target=_heartbeat, args=(held, done), name=f"heartbeat-{owner}", daemon=True)
+    beat.start()
+    try:
+        yield held
+    finally:
+        done.set()
+        beat.join()
+        release_lease(held)
+
+
+def _holder() -> str:
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context and context.flow_run else "no flow run"
+
+
+def _heartbeat(held: Lease, done: threading.Event) -> None:
+    store = ports().leases
+    while not done.wait(HEARTBEAT_SECONDS):
+        try:
+            store.heartbeat(held)
+        except LeaseLostError as error:
+            get_logger("god.leases").warning("%s; every write under it will be refused", error)
+            return
+        except TransientError as error:
+            get_logger("god.leases").warning("heartbeat of %s missed: %s", held.owner, error)
