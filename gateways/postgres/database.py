@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import Buffer
@@ -16,6 +16,8 @@ from core.errors import PrerequisiteError, StaleStateError, UnreachableError
 
 Transaction = psycopg.Connection[DictRow]
 """A connection inside one transaction; its rows are dicts."""
+
+Model = TypeVar("Model", bound=BaseModel)
 
 CONNECT_SECONDS = 10
 SESSION = "-c statement_timeout=30s -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
@@ -75,34 +77,40 @@ def named_errors() -> Iterator[None]:
         raise StaleStateError(f"the database refuses the change: {e.diag.message_primary or e}") from e
 
 
-def jsonb(value: BaseModel | Mapping[str, Any] | None) -> Jsonb | None:
-    """A value as a `jsonb` parameter; None is NULL."""
-    if value is None:
-        return None
-    return Jsonb(_clean(value.model_dump(mode="json") if isinstance(value, BaseModel) else value))
+def read(model: type[Model], row: DictRow, **more: Any) -> Model:
+    """A row as a value: the columns that are its fields, and what more it has."""
+    fields = {name: value for name, value in row.items() if name in model.model_fields}
+    return model.model_validate(fields | more)
 
 
-def _clean_text(text: str) -> str:
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
-
-
-def _clean(value: Any) -> Any:
+def as_stored(value: Any) -> Any:
+    """A JSON value as `jsonb` gives it back, for comparing with what is there."""
     match value:
+        case BaseModel():
+            return as_stored(value.model_dump(mode="json"))
         case str():
-            return _clean_text(value)
+            return _storable(value)
         case Mapping():
-            return {_clean(key): _clean(item) for key, item in value.items()}
+            return {as_stored(key): as_stored(item) for key, item in value.items()}
         case Sequence():
-            return [_clean(item) for item in value]
+            return [as_stored(item) for item in value]
     return value
 
 
-class _CleanText(StrDumperUnknown):
-    """Miners choose some of our texts; PostgreSQL takes neither NUL nor lone surrogates."""
+def jsonb(value: BaseModel | Mapping[Any, Any] | None) -> Jsonb | None:
+    """A value as a `jsonb` parameter; None is NULL."""
+    return None if value is None else Jsonb(as_stored(value))
 
+
+def _storable(text: str) -> str:
+    """Miners choose some of our texts; PostgreSQL takes neither NUL nor lone surrogates."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+class _StorableText(StrDumperUnknown):
     def dump(self, obj: str) -> Buffer | None:
-        return super().dump(_clean_text(obj))
+        return super().dump(_storable(obj))
 
 
 def _accept_any_text(connection: Transaction) -> None:
-    connection.adapters.register_dumper(str, _CleanText)
+    connection.adapters.register_dumper(str, _StorableText)
