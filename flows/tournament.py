@@ -1,6 +1,6 @@
 """Carry a tournament from its entries to its champion."""
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from prefect import flow, get_run_logger
 from prefect.futures import wait
@@ -8,8 +8,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from core.challenge import ChallengeStatus
 from core.errors import LeaseHeldError
-from core.ids import TournamentId
-from core.tournament import RoundStatus, TournamentState
+from core.ids import TournamentId, round_id
+from core.tournament import TournamentState
 from flows.challenge import prepare_challenge
 from flows.evaluation import evaluate
 from flows.training import train
@@ -50,6 +50,8 @@ from tournament.rules import TournamentRules
 from tournament.title import crown
 
 LEASE_SECONDS = 30 * 24 * 3600.0
+SIDE_BY_SIDE: Any = ThreadPoolTaskRunner(max_workers=64)
+"""Threads that wait for flow runs elsewhere; the work pool limits what runs at once."""
 
 
 @flow(name="run-tournament", flow_run_name="tournament-{tournament_id}")
@@ -135,14 +137,13 @@ def prepare_round(state: TournamentState) -> None:
             prepare_challenge(challenge.plan, state.tournament.rules)
 
 
-@flow(name="play-round", flow_run_name="{id_}-round-{number}", task_runner=ThreadPoolTaskRunner(max_workers=64))
+@flow(name="play-round", flow_run_name="{id_}-round-{number}", task_runner=SIDE_BY_SIDE)
 def play_round(id_: TournamentId, number: int) -> None:
     """Train and evaluate every contestant of the round who has no outcome yet."""
     state = load_tournament(id_)
-    playing = {r.plan.round_id for r in state.rounds if r.status is RoundStatus.PLAYING}
-    challenges = {c.challenge_id for c in state.challenges if c.round_id in playing}
-    trainings = [t.training_id for t in state.trainings if t.challenge_id in challenges]
-    runs = [carry.submit(training_id, train, evaluate) for training_id in trainings]
+    challenges = {c.challenge_id for c in state.challenges if c.round_id == round_id(id_, number)}
+    trainings = [t for t in state.trainings if t.challenge_id in challenges]
+    runs = [carry.submit(training.training_id, train, evaluate) for training in trainings]
     wait(runs)
     try:
         for run in runs:

@@ -2,10 +2,12 @@
 
 from prefect import flow, get_run_logger
 
+from core.errors import LeaseHeldError
 from core.ids import Hotkey
 from core.tournament import Tournament, TournamentKind, WeightSetting
 from core.value import canonical_json
 from tasks.chain import metagraph, put_weights, subnet
+from tasks.leases import lease
 from tasks.telling import tell_weights
 from tasks.tournaments import finished_tournaments, load_tournament, open_tournaments
 from tasks.weights import confirm_setting, plan_setting, put_evidence
@@ -13,10 +15,21 @@ from tournament import weights
 from tournament.evidence import Evidence, TournamentEvidence, participants, tournament_evidence
 from tournament.title import title_gain
 
+LEASE_SECONDS = 3600.0
+
 
 @flow(name="set-weights", flow_run_name="set-weights")
 def set_weights() -> str | None:
     """Publish the evidence, derive the weights, set them once. Returns the setting's id."""
+    try:
+        with lease("weights", slots=0, seconds=LEASE_SECONDS):
+            return derive_and_set()
+    except LeaseHeldError as elsewhere:
+        get_run_logger().info("another flow run sets the weights: %s", elsewhere)
+        return None
+
+
+def derive_and_set() -> str | None:
     evidence = gather_evidence()
     if not evidence.tournaments:
         get_run_logger().info("no tournament is finished yet; there is nothing to set")

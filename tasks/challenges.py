@@ -1,6 +1,7 @@
 """Challenges: from the hub's model and dataset to content-addressed artifacts, the same for everybody."""
 
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 from prefect import task
@@ -20,7 +21,7 @@ def catalogue() -> Catalogue:
 
 
 @task(task_run_name="prepare-{plan.challenge_id}", **EFFECT)
-def prepare_data(plan: ChallengePlan, minimum_rows: int, test_share: float, test_most: int) -> ChallengeData:
+def prepare_data(plan: ChallengePlan, minimum_rows: int, test_share: Decimal, test_most: int) -> ChallengeData:
     """Clean, split by the challenge's seed, and store. Raises ValueError when the dataset does not serve."""
     source = ports().hub.rows(plan.dataset.dataset_id, plan.dataset.revision)
     rows, dropped = clean_rows(source, plan.dataset)

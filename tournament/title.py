@@ -102,10 +102,8 @@ def as_decimal(value: Fraction) -> Decimal:
     return (Decimal(scaled) * DIFFERENCE_PLACES).quantize(DIFFERENCE_PLACES, rounding=ROUND_HALF_EVEN)
 
 
-def next_champion(last: TournamentState | None, first: Champion) -> Champion:
-    """Who defends next: the last finished tournament's winner with the code that won, else `first`."""
-    if last is None:
-        return first
+def next_champion(last: TournamentState) -> Champion:
+    """Who defends next: the last finished tournament's winner, with the code that won."""
     tournament, title = last.tournament, last.tournament.title
     if title is None:
         raise ValueError(f"tournament {tournament.tournament_id} is not finished")
