@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from core.challenge import ModelInfo
 from core.errors import PrerequisiteError
-from core.value import Frozen, canonical_json, sha256_hex
+from core.value import Frozen
 
 MODEL_ID = "god/stdlib-tiny"
 FOLDER = MODEL_ID.replace("/", "--")
-MODEL_INFO = "model-info.json"
+RECIPE = "recipe"
+"""File beside the model's that says what it was made from; its name has no ending that the hub would take."""
 
 
 class Recipe(Frozen):
@@ -31,14 +31,10 @@ class Recipe(Frozen):
     sequence: int = 256
     batch: int = 4
     steps: int = 450
-    seconds: float = 60.0
+    seconds: float = 55.0
     """Pre-training ends here at the latest, its schedule drawn together, so that slow machines wait no longer."""
     learning_rate: float = 2e-3
     seed: int = 0
-
-    @property
-    def revision(self) -> str:
-        return sha256_hex(canonical_json(self))[:40]
 
 
 class Progress(NamedTuple):
@@ -48,32 +44,28 @@ class Progress(NamedTuple):
     """Of the newest step, nats per token."""
 
 
-def ensure(hub: Path, tell: Callable[[Progress], None]) -> ModelInfo:
-    """The base model of this recipe and Python, made when it is not there yet; whole or not at all.
+def ensure(hub: Path, tell: Callable[[Progress], None]) -> bool:
+    """See to it that the hub has the base model of this recipe and Python, whole or not at all; True when it was made.
 
     Raises PrerequisiteError with the last words of a pre-training that failed.
     """
-    recipe, folder = Recipe(), hub / "models" / FOLDER
-    kept = _read_info(folder)
-    if kept is not None and kept.revision == recipe.revision:
-        return kept
-    part = folder.with_name(f".{FOLDER}.part")
+    recipe, folder = Recipe().model_dump_json(), hub / "models" / FOLDER
+    if (folder / RECIPE).is_file() and (folder / RECIPE).read_text() == recipe:
+        return False
+    part = hub / f"{FOLDER}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     _pretrain(recipe, part, tell)
+    (part / RECIPE).write_text(recipe)
     shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
     part.rename(folder)
-    return ModelInfo.model_validate_json((folder / MODEL_INFO).read_bytes())
+    return True
 
 
-def _read_info(folder: Path) -> ModelInfo | None:
-    path = folder / MODEL_INFO
-    return ModelInfo.model_validate_json(path.read_bytes()) if path.is_file() else None
-
-
-def _pretrain(recipe: Recipe, into: Path, tell: Callable[[Progress], None]) -> None:
+def _pretrain(recipe: str, into: Path, tell: Callable[[Progress], None]) -> None:
     """Run `demo.pretraining` as a process of its own: torch's memory goes when it ends."""
-    command = [sys.executable, "-m", "demo.pretraining", str(into), recipe.model_dump_json()]
+    command = [sys.executable, "-m", "demo.pretraining", str(into), recipe]
     log = into.with_suffix(".log")
     quiet = {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # spinning threads would starve our services
     with (

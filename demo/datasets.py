@@ -74,7 +74,7 @@ def write(recipe: Recipe, functions: Iterable[Function], folder: Path) -> Datase
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made).encode()
     info = DatasetInfo(
         dataset_id=recipe.dataset_id,
-        revision=sha256_hex(lines)[:40],
+        revision=sha256_hex(lines),
         kind=ChallengeKind.INSTRUCT,
         rows=len(made),
         columns=dict(zip(("instruct", "input", "output"), recipe.columns, strict=True)),

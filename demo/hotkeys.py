@@ -9,9 +9,9 @@ SUBSTRATE = b"\x2a"
 """Network prefix 42: addresses of 48 characters that begin with 5."""
 
 
-def address(name: str) -> str:
-    """SS58 of the SHA-256 of a name. Source: https://docs.substrate.io/reference/address-formats/."""
-    body = SUBSTRATE + hashlib.sha256(name.encode()).digest()
+def ss58(public_key: bytes) -> str:
+    """The address of a public key of 32 bytes. Source: https://docs.substrate.io/reference/address-formats/."""
+    body = SUBSTRATE + public_key
     checksum = hashlib.blake2b(b"SS58PRE" + body, digest_size=64).digest()[:2]
     number, digits = int.from_bytes(body + checksum), ""
     while number:
@@ -21,8 +21,8 @@ def address(name: str) -> str:
 
 
 def hotkey(miner: str) -> Hotkey:
-    return Hotkey(address(f"god demo hotkey {miner}"))
+    return Hotkey(ss58(hashlib.sha256(f"god demo hotkey {miner}".encode()).digest()))
 
 
 def coldkey(miner: str) -> Coldkey:
-    return Coldkey(address(f"god demo coldkey {miner}"))
+    return Coldkey(ss58(hashlib.sha256(f"god demo coldkey {miner}".encode()).digest()))

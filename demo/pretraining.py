@@ -14,8 +14,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from core.challenge import ModelInfo
-from demo.base_model import MODEL_ID, MODEL_INFO, Recipe
+from demo.base_model import Recipe
 from demo.library import Module, modules
 
 PAD, BOS, EOS = "<pad>", "<s>", "</s>"
@@ -107,9 +106,6 @@ def main(into: Path, recipe: Recipe) -> None:
         print(f"{done:.4f} {loss:.4f}", flush=True)
     tokenizer.save_pretrained(into)
     model.save_pretrained(into, safe_serialization=True)
-    parameters = sum(p.numel() for p in model.parameters())
-    info = ModelInfo(model_id=MODEL_ID, revision=recipe.revision, parameters=parameters)
-    (into / MODEL_INFO).write_text(info.model_dump_json())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""Who enters the demo's tournament: the template as it is, and what can be made of it.
+
+`champion` is the code that the first tournament starts with.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import PrerequisiteError
+from core.ids import Coldkey, Hotkey
+from demo.hotkeys import coldkey, hotkey
+
+SCRIPTS = Path(__file__).parent / "scripts"
+TEMPLATE = Path(__file__).parent.parent / "miner_templates" / "text"
+SCRIPT = "train.py"
+
+
+@dataclass(frozen=True)
+class Miner:
+    name: str
+    does: str
+    """In a few words, for people."""
+    script: Callable[[str], str]
+    """The template's `train.py` → this miner's."""
+
+    @property
+    def hotkey(self) -> Hotkey:
+        return hotkey(self.name)
+
+    @property
+    def coldkey(self) -> Coldkey:
+        return coldkey(self.name)
+
+
+def as_it_is(template: str) -> str:
+    return template
+
+
+def with_changes(*changes: tuple[str, str]) -> Callable[[str], str]:
+    """The template with pieces of its text changed, each of which must stand there exactly once."""
+
+    def edit(template: str) -> str:
+        for old, new in changes:
+            if template.count(old) != 1:
+                raise PrerequisiteError(f"demo/miners.py changes {old!r}, which {TEMPLATE / SCRIPT} does not have once")
+            template = template.replace(old, new)
+        return template
+
+    return edit
+
+
+def own_script(name: str) -> Callable[[str], str]:
+    """A script of the demo's in place of the template's."""
+    return lambda _: (SCRIPTS / name).read_text()
+
+
+CHAMPION = Miner(
+    "veteran",
+    "defends the title: learns slowly and stops at half time",
+    with_changes(
+        ("LEARNING_RATE = 5e-5", "LEARNING_RATE = 1e-5"),
+        ("MARGIN_SHARE, MARGIN_SECONDS = 0.03, (1.0, 60.0)", "MARGIN_SHARE, MARGIN_SECONDS = 0.5, (1.0, 36000.0)"),
+    ),
+)
+STEADY = Miner("steady", "the template as it is", as_it_is)
+COPYCAT = Miner("copycat", "the same code, entered later", as_it_is)
+SPY = Miner("spy", "looks for the test set, the host's files, others' output and the network", own_script("spy.py"))
+MINERS = (
+    CHAMPION,
+    STEADY,
+    Miner("hasty", "a worse recipe", with_changes(("LEARNING_RATE = 5e-5", "LEARNING_RATE = 1e-6"))),
+    Miner(
+        "overtime",
+        "trains past its time",
+        with_changes(
+            (
+                "return 0.0 if self.terminated else self.seconds - self.margin - self.elapsed()",
+                "return 100 * self.seconds - self.elapsed()",
+            )
+        ),
+    ),
+    Miner("crasher", "dies of its own bug", own_script("crasher.py")),
+    Miner("mirror", "hands the base model back", own_script("mirror.py")),
+    SPY,
+    COPYCAT,
+)
+"""In the order in which they enter."""
+
+NAMES = {miner.hotkey: miner.name for miner in MINERS}
