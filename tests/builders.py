@@ -302,6 +302,10 @@ def refused(reason: str = "not a fine-tune of the base") -> Refused:
     return Refused(reason=reason)
 
 
+def report(seed: object = 0) -> ArtifactRef:
+    return artifact(ArtifactKind.REPORT, seed, is_tree=True)
+
+
 def attempt_end(ending: Ending = Ending.FINISHED, **changes: Any) -> AttemptEnd:
     fields = {
         "started_at": at(1),

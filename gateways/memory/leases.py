@@ -25,9 +25,9 @@ class MemoryLeases:
         if there is None:
             return self._grant(owner, holder, self._free_slots(owner, slots), seconds, "acquired")
         if there.holder == holder:
-            return self._grant(owner, holder, there.slots, seconds, "renewed")
+            return self._renew(there, holder, seconds, "renewed")
         if self._is_stale(there, stale_seconds):
-            return self._grant(owner, holder, there.slots, seconds, "taken over")
+            return self._renew(there, holder, seconds, "taken over")
         raise LeaseHeldError(f"{owner} is held by {there.holder}, who is alive; leave the work to it")
 
     def heartbeat(self, lease: Lease) -> None:
@@ -64,6 +64,10 @@ class MemoryLeases:
         self._world.log(f"lease:{owner}", event, holder=holder, token=token, resources=resources)
         return Lease(owner=owner, holder=holder, token=token, slots=slots)
 
+    def _renew(self, there: LeaseRow, holder: str, seconds: float, event: str) -> Lease:
+        left = (there.expires_at - self._world.clock()).total_seconds()
+        return self._grant(there.owner, holder, there.slots, max(seconds, left), event)
+
     def _free_slots(self, owner: str, wanted: int) -> tuple[Slot, ...]:
         """As many free slots of the first instance that has them."""
         if wanted == 0:
@@ -77,5 +81,5 @@ class MemoryLeases:
         raise NoCapacityError(f"no instance has {wanted} free slots for {owner}; try again when work has ended")
 
 
-def _place(slot: Slot) -> tuple[str, str]:
-    return slot.instance, slot.resource
+def _place(slot: Slot) -> tuple[str, int, str]:
+    return slot.instance, len(slot.resource), slot.resource

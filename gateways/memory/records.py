@@ -15,9 +15,11 @@ class MemoryWeights:
         self._world = world
 
     def plan(self, setting: WeightSetting) -> WeightSetting:
-        there = self._world.weight_settings.get(setting.setting_id)
-        if there is not None:
-            return there
+        for there in self._world.weight_settings.values():
+            if there.evidence.sha256 == setting.evidence.sha256:
+                return there
+        if setting.setting_id in self._world.weight_settings:
+            raise StaleStateError(f"weight setting {setting.setting_id} is there with other evidence")
         self._world.weight_settings[setting.setting_id] = setting
         self._world.log(f"weights:{setting.setting_id}", "planned", policy=setting.policy, weights=setting.weights)
         return setting

@@ -51,17 +51,14 @@ class MemoryTournaments:
         row = self._world.tournament(tournament_id)
         challenges = tuple(c for c in self._world.challenges.values() if c.tournament_id == tournament_id)
         mine = {challenge.challenge_id for challenge in challenges}
+        trainings = tuple(t for t in self._world.trainings.values() if t.challenge_id in mine)
         return TournamentState(
             tournament=row.tournament,
             entries=row.entries,
             rounds=tuple(sorted(row.rounds.values(), key=lambda round_: round_.plan.number)),
             challenges=challenges,
-            trainings=tuple(t for t in self._world.trainings.values() if t.challenge_id in mine),
-            evaluations=tuple(
-                e
-                for e in self._world.evaluations.values()
-                if e.challenge_id in mine and e.purpose is EvaluationPurpose.TOURNAMENT
-            ),
+            trainings=trainings,
+            evaluations=tuple(e for training in trainings for e in self._evaluations_of(training)),
             results=tuple(sorted((r[-1] for r in row.results.values()), key=lambda result: result.number)),
         )
 
@@ -154,6 +151,10 @@ class MemoryTournaments:
                 world.trainings[training.training_id] = _undispatched(training)
             for evaluation in [e for e in world.evaluations.values() if e.challenge_id == challenge.challenge_id]:
                 world.evaluations[evaluation.evaluation_id] = _undispatched(evaluation)
+
+    def _evaluations_of(self, training: Training) -> list[Evaluation]:
+        of_training = [e for e in self._world.evaluations.values() if e.training_id == training.training_id]
+        return [e for e in of_training if e.purpose is EvaluationPurpose.TOURNAMENT]
 
     def _of_kind(self, kind: TournamentKind) -> list[Tournament]:
         rows = [row.tournament for row in self._world.tournaments.values()]

@@ -183,8 +183,7 @@ class MemoryEvaluations:
         repeats: EvaluationId | None,
         subject: str,
     ) -> Evaluation:
-        if challenge_id not in self._world.challenges:
-            raise StaleStateError(f"there is no challenge {challenge_id} to evaluate {subject} on")
+        self._check_request(challenge_id, purpose, training_id, repeats)
         evaluation = Evaluation(
             evaluation_id=self._next_id(subject),
             challenge_id=challenge_id,
@@ -218,6 +217,23 @@ class MemoryEvaluations:
         report: ArtifactRef | None,
     ) -> None:
         self._desk.record(evaluation_id, token, end, outcome=outcome, report=report)
+
+    def _check_request(
+        self,
+        challenge_id: ChallengeId,
+        purpose: EvaluationPurpose,
+        training_id: TrainingId | None,
+        repeats: EvaluationId | None,
+    ) -> None:
+        training = self._world.trainings.get(training_id) if training_id else None
+        if challenge_id not in self._world.challenges:
+            raise StaleStateError(f"there is no challenge {challenge_id} to evaluate on")
+        if training_id and (training is None or training.challenge_id != challenge_id):
+            raise StaleStateError(f"training {training_id} is not one of challenge {challenge_id}")
+        if repeats and repeats not in self._world.evaluations:
+            raise StaleStateError(f"there is no evaluation {repeats} to repeat")
+        if purpose is EvaluationPurpose.TOURNAMENT and training is None:
+            raise StaleStateError("only a training's checkpoint is evaluated for a tournament")
 
     def _next_id(self, subject: str) -> EvaluationId:
         ids = (evaluation_id(subject, number) for number in count(1))
