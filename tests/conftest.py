@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
 from pydantic import SecretStr
 
@@ -33,7 +35,7 @@ class RcloneServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.settings = artifact_settings(f"http://127.0.0.1:{self.port}")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -58,7 +60,7 @@ class RcloneServer:
 
 @pytest.fixture
 def rclone_server(tmp_path: Path) -> Iterator[RcloneServer]:
-    """A server of this test's own, started, to be killed and started again."""
+    """A server of this test's own, started and without a bucket, to be killed and started again."""
     server = RcloneServer(tmp_path / "rclone")
     server.folder.mkdir()
     server.start()
@@ -71,7 +73,7 @@ def _rclone(folder: Path) -> Iterator[str]:
     server = RcloneServer(folder)
     server.start()
     try:
-        yield server.endpoint
+        yield server.settings.endpoint
     finally:
         server.kill()
 
@@ -96,13 +98,23 @@ def s3_endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         yield endpoint
 
 
-@pytest.fixture
-def s3_settings(s3_endpoint: str) -> ArtifactSettings:
-    """Settings of a running S3 server with an empty bucket of this test's own."""
-    from gateways.s3 import S3Artifacts
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint: str) -> Any:
+    """A plain client of that server, for doing to a bucket what we never would."""
+    return boto3.client(
+        "s3",
+        endpoint_url=s3_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
 
+
+@pytest.fixture
+def s3_settings(s3_endpoint: str, s3_client: Any) -> ArtifactSettings:
+    """Settings of a running S3 server with an empty bucket of this test's own."""
     settings = artifact_settings(s3_endpoint)
-    S3Artifacts(settings).ensure_bucket()
+    s3_client.create_bucket(Bucket=settings.bucket)
     return settings
 
 
