@@ -1,0 +1,1 @@
+"""Measures one checkpoint on one challenge, in a sandbox of its own: `python -m evaluators /job`."""

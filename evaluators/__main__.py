@@ -1,0 +1,48 @@
+"""`python -m evaluators /job`: answer `/job/spec.json` with `report.json` in the spec's outputs, written last.
+
+Exit code 0: there is a report, a number or a refusal with its reason. Otherwise it is ours: no report, and the
+reason in one line on stderr.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core.errors import GodError
+from evaluators import job, registry
+
+
+def main(arguments: Sequence[str]) -> int:
+    if len(arguments) != 1:
+        return _ours("usage: python -m evaluators <job folder>")
+    try:
+        _answer(Path(arguments[0]))
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return _ours(f"{first['msg']} (at {where or 'its top'}): spec.json is not an EvaluationSpec")
+    except (GodError, OSError, MemoryError) as e:
+        return _ours(f"{type(e).__name__}: {e}")
+    return 0
+
+
+def _answer(folder: Path) -> None:
+    began = time.perf_counter()
+    spec = job.read_spec(folder)
+    job.clear(spec)
+    measurement = registry.evaluate(spec)
+    seconds = time.perf_counter() - began
+    job.write(spec, measurement, seconds)
+    print(f"{measurement.summary}; {seconds:.1f} s", flush=True)
+
+
+def _ours(message: str) -> int:
+    print(" ".join(message.split()), file=sys.stderr, flush=True)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

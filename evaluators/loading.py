@@ -1,0 +1,89 @@
+"""The base model: its own config, tokenizer and tensors, and what a fine-tune of it must look like.
+
+Only our files are read here. Code that comes with a model is never run: a config that asks for it is refused.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from core.errors import PrerequisiteError
+from evaluators.machine import Device
+from evaluators.tensors import TensorFiles, weight_files
+
+
+@dataclass(frozen=True)
+class Base:
+    folder: Path
+    config: Any
+    files: TensorFiles
+    skeleton: torch.nn.Module
+    """The model without memory, on the meta device."""
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Names of tensors that are only another name of a tensor: with tied embeddings, `lm_head.weight`."""
+        tied: dict[str, str] = getattr(self.skeleton, "all_tied_weights_keys", {})
+        return {alias: name for alias, name in tied.items() if name in self.files.infos}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of the tensors that a fine-tune consists of."""
+        return tuple(name for name in self.files.infos if name not in self.aliases)
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """Names of tensors that are no trained weights, such as masks and tables: they stay as they are."""
+        return frozenset(name for name, _ in self.skeleton.named_buffers())
+
+    @property
+    def positions(self) -> int | None:
+        """The longest sequence that the base was made for, where its config says so."""
+        return getattr(self.config, "max_position_embeddings", None)
+
+    def read(self, name: str) -> torch.Tensor:
+        return self.files.read(name)
+
+
+def load_base(folder: Path) -> Base:
+    """Raises PrerequisiteError: whatever is wrong with a base is ours."""
+    _refuse_code(folder)
+    files = weight_files(folder)
+    if not files:
+        raise PrerequisiteError(f"the base model {folder} has no safetensors weights: prepare the challenge again")
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            skeleton = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        return Base(folder, config, TensorFiles(files), skeleton)
+    except ValueError as e:
+        raise PrerequisiteError(f"the base model {folder} cannot be loaded: {e}") from e
+
+
+def load_tokenizer(base: Base) -> Any:
+    return AutoTokenizer.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+
+
+def build_model(base: Base, state: dict[str, torch.Tensor], device: Device) -> torch.nn.Module:
+    """The base's architecture with these tensors, ready to measure."""
+    model, report = type(base.skeleton).from_pretrained(
+        None, config=base.config, state_dict=state, dtype=device.dtype, output_loading_info=True
+    )
+    absent = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
+    if absent:
+        raise PrerequisiteError(f"the base model {base.folder} does not fit its own config: {absent[0]} is not loaded")
+    return model.to(device.device).eval()
+
+
+def _refuse_code(folder: Path) -> None:
+    for name in ("config.json", "tokenizer_config.json"):
+        path = folder / name
+        if not path.is_file():
+            raise PrerequisiteError(f"the base model {folder} has no {name}: prepare the challenge again")
+        if "auto_map" in json.loads(path.read_bytes()):
+            raise PrerequisiteError(f"the base model's {name} asks for code of its own (auto_map): choose another base")

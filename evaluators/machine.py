@@ -1,0 +1,62 @@
+"""This process, set up so that the same work on the same machine gives the same bytes."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+}
+"""Set before the libraries are imported; the last one makes cuBLAS deterministic."""
+
+os.environ.update(OFFLINE)
+
+import torch  # noqa: E402
+import transformers  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where and in which dtype models are measured: bfloat16 on a GPU, float32 on a CPU."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+def prepare() -> Device:
+    """Threads as OMP_NUM_THREADS says, else 1; deterministic algorithms alone; full float32 products."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    torch.set_deterministic_debug_mode("error")
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    if torch.cuda.is_available():
+        return Device(torch.device("cuda"), torch.bfloat16)
+    return Device(torch.device("cpu"), torch.float32)
+
+
+def versions(device: Device) -> dict[str, str]:
+    """What a result depends on beside its inputs."""
+    on_gpu = device.device.type == "cuda"
+    return {
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {_processor()}",
+        "threads": str(torch.get_num_threads()),
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        "dtype": str(device.dtype).removeprefix("torch."),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")

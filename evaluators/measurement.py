@@ -1,0 +1,41 @@
+"""What an evaluator hands back."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.errors import PrerequisiteError
+from core.evaluation import ExampleResult
+
+CheckpointForm = Literal["full", "lora"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Either every test row's result, or the reason why there is none."""
+
+    form: CheckpointForm | None
+    versions: dict[str, str]
+    rows: tuple[ExampleResult, ...] = ()
+    refusal: str | None = None
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds by stage, for people."""
+
+    @property
+    def summary(self) -> str:
+        stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.stages.items())
+        result = self.refusal or f"loss {corpus_loss(self.rows):.6f} on {len(self.rows)} rows"
+        return f"{result} ({stages})"
+
+
+def corpus_loss(rows: Sequence[ExampleResult]) -> float:
+    """Nats per answer token: all rows' nats, exactly summed, over all rows' answer tokens.
+
+    Raises:
+        PrerequisiteError: no row has an answer token.
+    """
+    tokens = sum(row.answer_tokens for row in rows)
+    if tokens == 0:
+        raise PrerequisiteError("the test set has no answer token at all: prepare the challenge again")
+    return math.fsum(row.nats for row in rows) / tokens
