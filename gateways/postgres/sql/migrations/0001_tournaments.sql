@@ -2,7 +2,7 @@
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% is not changed in %: what is recorded stays', lower(TG_OP), TG_TABLE_NAME
+    RAISE EXCEPTION 'what is recorded is not changed in %', TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
 END $$;
 COMMENT ON FUNCTION refuse_change() IS 'Trigger of append-only tables and of rows that are final.';
