@@ -1,0 +1,81 @@
+"""The run's output folder, which hostile code writes: measured while it does, made readable when it is done."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+MAX_ENTRIES = 20_000
+MAX_DEPTH = 24
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class ExcessError(Exception):
+    """The output is beyond a bound; the message says which."""
+
+
+def check_output(folder: Path, limit: int) -> None:
+    """Raises ExcessError at `limit` bytes, too many entries, too deep folders, or folders closed to us.
+
+    A file counts by its length or its blocks, whichever is more: neither holes nor preallocation go unseen.
+    """
+    size = count = 0
+    for entry in _walk(folder):
+        count += 1
+        size += max(entry.st_size, entry.st_blocks * 512) if stat.S_ISREG(entry.st_mode) else 0
+        if size >= limit:
+            raise ExcessError(f"output reached its limit of {limit} bytes")
+        if count > MAX_ENTRIES:
+            raise ExcessError(f"output has more than {MAX_ENTRIES} files and folders")
+
+
+def _walk(folder: Path) -> Iterator[os.stat_result]:
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        yield from _walk_open(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _walk_open(descriptor: int, depth: int) -> Iterator[os.stat_result]:
+    if depth > MAX_DEPTH:
+        raise ExcessError(f"output folders are nested deeper than {MAX_DEPTH}")
+    with os.scandir(descriptor) as entries:
+        for entry in entries:
+            try:
+                facts = entry.stat(follow_symlinks=False)
+                yield facts
+                if stat.S_ISDIR(facts.st_mode):
+                    yield from _walk_child(descriptor, entry.name, depth + 1)
+            except FileNotFoundError:
+                continue
+
+
+def _walk_child(parent: int, name: str, depth: int) -> Iterator[os.stat_result]:
+    try:
+        child = os.open(name, _FOLDER, dir_fd=parent)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as e:
+        raise ExcessError(f"output folder {name[:80]!r} cannot be measured: {e.strerror}") from None
+    try:
+        yield from _walk_open(child, depth)
+    finally:
+        os.close(child)
+
+
+def make_readable(folder: Path) -> None:
+    """Give ourselves read permission on files and folders, once nobody writes any more. Links are left alone."""
+    for path, mode in _regular(folder):
+        wanted = stat.S_IMODE(mode) | (0o700 if stat.S_ISDIR(mode) else 0o400)
+        if wanted != stat.S_IMODE(mode):
+            path.chmod(wanted)
+
+
+def _regular(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path in sorted(folder.iterdir()):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            yield path, mode
+        if stat.S_ISDIR(mode):
+            yield from _regular(path)
