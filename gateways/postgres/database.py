@@ -26,7 +26,12 @@ SESSION = "-c statement_timeout=30s -c lock_timeout=20s -c idle_in_transaction_s
 class Database:
     """A small pool, opened on first use. It outlives a killed server: connections are checked when taken."""
 
-    def __init__(self, dsn: str, max_size: int = 8) -> None:
+    def __init__(self, dsn: str, max_size: int = 8, patience_seconds: float = CONNECT_SECONDS) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            patience_seconds: how long a call waits for a connection before it raises UnreachableError.
+        """
         self._dsn = dsn
         self._pool: ConnectionPool[Transaction] = ConnectionPool(
             dsn,
@@ -35,8 +40,8 @@ class Database:
             min_size=0,
             max_size=max_size,
             open=False,
-            timeout=CONNECT_SECONDS,
-            reconnect_timeout=CONNECT_SECONDS,
+            timeout=patience_seconds,
+            reconnect_timeout=patience_seconds,
             check=ConnectionPool.check_connection,
             configure=_accept_any_text,
             name="god",

@@ -1,0 +1,147 @@
+"""Many at once: every race has one winner, and nobody is served twice."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TypeVar
+
+import pytest
+
+from core.compute import Lease
+from core.errors import LeaseHeldError, NoCapacityError, StaleStateError
+from core.evaluation import EvaluationPurpose
+from core.ids import TrainingId
+from core.tournament import RoundPlan, TournamentKind
+from gateways.postgres.database import Database
+from tests import builders
+from tests.gateways.postgres.conftest import PostgresStores
+
+pytestmark = pytest.mark.postgres
+Result = TypeVar("Result")
+THREADS = 20
+
+
+@pytest.fixture
+def crowd(dsn: str) -> Iterator[PostgresStores]:
+    """Stores with a connection for each thread."""
+    database = Database(dsn, max_size=THREADS)
+    yield PostgresStores.on(database)
+    database.close()
+
+
+@pytest.fixture
+def training(plan: RoundPlan, postgres: PostgresStores) -> TrainingId:
+    return postgres.tournaments.load(builders.TEXT_1).trainings[0].training_id
+
+
+def at_once(count: int, act: Callable[[int], Result]) -> list[Result | Exception]:
+    """What each of `count` threads got, starting together."""
+    start = Barrier(count)
+
+    def one(number: int) -> Result | Exception:
+        start.wait()
+        try:
+            return act(number)
+        except (StaleStateError, NoCapacityError) as e:
+            return e
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_a_slot_is_never_leased_twice(crowd: PostgresStores) -> None:
+    crowd.leases.register_slots(builders.slots(3))
+    got = at_once(THREADS, lambda number: crowd.leases.acquire(f"owner {number}", "holder", 1, 60, 30))
+    leases = [lease for lease in got if isinstance(lease, Lease)]
+    assert len({lease.slots[0].resource for lease in leases}) == len(leases) == 3
+    assert len({lease.token for lease in leases}) == 3
+    assert sum(isinstance(refusal, NoCapacityError) for refusal in got) == THREADS - 3
+
+
+def test_slots_of_two_machines_are_not_mixed(crowd: PostgresStores) -> None:
+    crowd.leases.register_slots(builders.slots(3, "a") + builders.slots(3, "b"))
+    got = at_once(6, lambda number: crowd.leases.acquire(f"owner {number}", "holder", 2, 60, 30))
+    leases = [lease for lease in got if isinstance(lease, Lease)]
+    assert sorted(len({slot.instance for slot in lease.slots}) for lease in leases) == [1, 1]
+
+
+def test_one_owner_gets_one_lease_however_many_ask(crowd: PostgresStores) -> None:
+    crowd.leases.register_slots(builders.slots(3))
+    got = at_once(THREADS, lambda number: crowd.leases.acquire("owner", f"holder {number}", 1, 60, 30))
+    assert sum(isinstance(lease, Lease) for lease in got) == 1
+    assert sum(isinstance(refusal, LeaseHeldError) for refusal in got) == THREADS - 1
+
+
+def test_leases_taken_and_given_back_in_a_hurry_leave_no_trace(crowd: PostgresStores) -> None:
+    crowd.leases.register_slots(builders.slots(3))
+
+    def take_and_give_back(number: int) -> None:
+        for _ in range(5):
+            crowd.leases.release(crowd.leases.acquire(f"owner {number}", "holder", 1, 60, 30))
+
+    assert at_once(3, take_and_give_back) == [None] * 3
+    assert crowd.leases.live_owners(30) == set()
+
+
+def test_two_tournaments_of_a_kind_join(crowd: PostgresStores) -> None:
+    opened = at_once(THREADS, lambda number: crowd.tournaments.open(builders.tournament(number + 1)))
+    assert opened == [crowd.tournaments.latest(TournamentKind.TEXT)] * THREADS
+    assert crowd.count("tournaments") == 1
+
+
+def test_entries_and_rounds_are_recorded_once(crowd: PostgresStores) -> None:
+    crowd.tournaments.open(builders.tournament())
+    entries, seed = builders.entries(2), builders.sha256("seed")
+    assert at_once(8, lambda _: crowd.tournaments.record_entries(builders.TEXT_1, entries, seed)) == [None] * 8
+    plan = builders.round_plan(builders.contestants(1, 2))
+    assert at_once(8, lambda _: crowd.tournaments.record_round(builders.TEXT_1, plan)) == [None] * 8
+    assert (crowd.count("entries"), crowd.count("trainings")) == (2, 2)
+    assert [event["event"] for event in crowd.events.since(0)] == ["opened", "entries recorded", "round drawn"]
+
+
+def test_the_newest_token_wins_and_there_is_one_attempt(crowd: PostgresStores, training: TrainingId) -> None:
+    at_once(THREADS, lambda number: crowd.trainings.begin(training, builders.lease(number + 1)))
+    assert [attempt.number for attempt in crowd.trainings.load(training).attempts] == [1]
+    older = THREADS - 1
+    with pytest.raises(StaleStateError, match=f"token {THREADS}"):
+        crowd.trainings.record(training, older, builders.attempt_end(), builders.trained())
+    crowd.trainings.record(training, THREADS, builders.attempt_end(), builders.trained())
+
+
+def test_one_of_two_results_is_recorded(crowd: PostgresStores, training: TrainingId) -> None:
+    crowd.trainings.begin(training, builders.lease(1))
+    end = builders.attempt_end()
+    got = at_once(8, lambda number: crowd.trainings.record(training, 1, end, builders.trained(number % 2)))
+    assert {type(result) for result in got} == {type(None), StaleStateError}
+    assert crowd.count("evaluations") == 1
+
+
+def test_every_dispatch_is_counted(crowd: PostgresStores, training: TrainingId) -> None:
+    counts = at_once(THREADS, lambda _: crowd.trainings.dispatched(training))
+    assert sorted(map(int, counts)) == list(range(1, THREADS + 1))  # type: ignore[arg-type]
+
+
+def test_every_request_gets_its_own_number(crowd: PostgresStores, plan: RoundPlan) -> None:
+    challenge = plan.groups[0].challenges[0].challenge_id
+    again = EvaluationPurpose.REEVALUATION
+
+    def request(_: int) -> str:
+        return crowd.evaluations.request(challenge, builders.checkpoint(), again, None, None, "local").evaluation_id
+
+    assert sorted(at_once(THREADS, request)) == sorted(f"local-e{number}" for number in range(1, THREADS + 1))  # type: ignore[type-var]
+
+
+def test_a_reader_of_events_misses_none(crowd: PostgresStores, training: TrainingId) -> None:
+    """Ids become visible in order, so that going on from the last one seen is enough."""
+    seen = [event["event_id"] for event in crowd.events.since(0)]
+
+    def read_or_write(number: int) -> None:
+        for _ in range(40):
+            if number == 0:
+                seen.extend(event["event_id"] for event in crowd.events.since(seen[-1]))
+            else:
+                crowd.leases.acquire(f"owner {number}", "holder", 0, 60, 30)
+
+    at_once(8, read_or_write)
+    seen.extend(event["event_id"] for event in crowd.events.since(seen[-1]))
+    assert seen == [event["event_id"] for event in crowd.events.since(0)]
