@@ -104,9 +104,8 @@ def test_registrations_at_once_get_different_uids(chain: LocalChain) -> None:
         assert sorted(uids) == list(range(16))
 
 
-def test_without_a_server_the_chain_is_unreachable(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateways.postgres.database.CONNECT_SECONDS", 1)
-    database = Database("postgresql://nobody@127.0.0.1:1/none")
+def test_without_a_server_the_chain_is_unreachable(clock: HandClock) -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none", patience_seconds=0.5)
     with pytest.raises(ChainUnreachableError):
         LocalChain(database, SETTINGS, clock).block_number()
     database.close()
