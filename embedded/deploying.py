@@ -14,31 +14,25 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.variables import Variable
 
-import embedded
 from core.errors import PrerequisiteError
-from core.value import canonical_json, sha256_hex
+from embedded.deployed import DIGEST
 from embedded.programs import POOLS
 from embedded.state import REPOSITORY, State
 
 FOLDER = REPOSITORY / "deployments"
 ALWAYS_SCHEDULED = "flows/sweep.py:sweep"
 """The one schedule that runs without being asked for: without it nothing lost is found."""
-DIGEST = "god_deployments"
-"""Prefect variable: digest of what was deployed, kept on the server so that an empty server is noticed."""
 CONTROL_RUNS = 12
 """Flow runs of the control pool at a time; they mostly wait."""
 
 
-def deploy(state: State, slots: int, schedules: bool) -> bool:
-    """Bring the server to what the files say. Returns False when it was so already.
+def deploy(state: State, slots: int, schedules: bool, digest: str) -> None:
+    """Bring the server to what the files say, and leave their digest there.
 
     Args:
         slots: Trainings and evaluations that this machine can run at a time.
         schedules: Switch every schedule on; otherwise only the sweep's.
     """
-    digest = _digest(state, slots, schedules)
-    if Variable.get(DIGEST, default="") == digest:
-        return False
     with get_client(sync_client=True) as client:
         limits = {"control": CONTROL_RUNS, "gpu-jobs": slots + 1}
         for pool in POOLS:
@@ -49,15 +43,6 @@ def deploy(state: State, slots: int, schedules: bool) -> bool:
     for entry in _yaml(FOLDER / "prefect.yaml")["deployments"]:
         _deploy(entry, schedules)
     Variable.set(DIGEST, digest, overwrite=True)
-    return True
-
-
-def _digest(state: State, slots: int, schedules: bool) -> str:
-    """Of everything that the server is told: the files, and the signatures of the flows."""
-    rooms = (FOLDER, REPOSITORY / "flows", REPOSITORY / "core", Path(embedded.__file__).parent)
-    files = sorted(path for room in rooms for path in room.rglob("*") if path.suffix in {".py", ".yaml", ".json"})
-    contents = {str(path.relative_to(REPOSITORY)): sha256_hex(path.read_bytes()) for path in files}
-    return sha256_hex(canonical_json([contents, str(REPOSITORY), str(state.folder), slots, schedules]))
 
 
 def _make_pool(client: SyncPrefectClient, state: State, name: str, limit: int) -> None:

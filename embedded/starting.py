@@ -9,7 +9,8 @@ from typing import Protocol
 
 from core.errors import PrerequisiteError
 from embedded import postgres, processes
-from embedded.addresses import DSN, SETTING, Addresses, Server, settle, use_services
+from embedded.addresses import DSN, PREFECT_API, SETTING, Addresses, Server, settle, use_services
+from embedded.deployed import deployed_digest, digest_of
 from embedded.health import is_well
 from embedded.programs import WORKER_PREFIX, Program, environment, log_of, programs
 from embedded.state import State
@@ -138,13 +139,18 @@ class _Start:
         self.progress.done("bucket", settings.bucket)
 
     def _deployments(self, schedules: bool) -> None:
-        from embedded.deploying import deploy
-
         self._wait_for(Server.PREFECT)
         self.progress.begins("deployments")
-        settings = load_settings().compute
-        changed = deploy(self.state, len(settings.gpus) or settings.slots, schedules)
-        self.progress.done("deployments", "deployed" if changed else "as they were")
+        compute = load_settings().compute
+        slots = len(compute.gpus) or compute.slots
+        digest = digest_of(self.state, slots, schedules)
+        if deployed_digest(self.addresses.environment[PREFECT_API]) == digest:
+            self.progress.done("deployments", "as they were")
+            return
+        from embedded.deploying import deploy
+
+        deploy(self.state, slots, schedules, digest)
+        self.progress.done("deployments", "deployed")
 
     def _wait_for(self, name: str) -> None:
         """Until a service is well. Raises PrerequisiteError when it does not start."""
@@ -158,7 +164,7 @@ class _Start:
             waited = time.monotonic() - began
             if waited > PATIENCE_SECONDS or (process and process.gives_up and waited > RETRY_SECONDS):
                 raise PrerequisiteError(self._why_not(name, ours=process is not None))
-            time.sleep(0.1)
+            time.sleep(0.25)
 
     def _why_not(self, name: str, ours: bool) -> str:
         if not ours:

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Makes .venv from the locked packages. Idempotent, quick when nothing changed, and safe to interrupt at any point.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source setup/lines.sh
+
+least_free_gib=4
+torch=torch==2.13.0
+
+main() {
+    need git git
+    need bwrap bubblewrap
+    mkdir -p .setup
+    exec 9>.setup/lock
+    flock 9
+    local wanted
+    wanted=$(stamp)
+    if [[ -x .venv/bin/god && ! -e .setup/unfinished && "$(cat .setup/done 2>/dev/null)" == "$wanted" ]]; then
+        return
+    fi
+    check_disk
+    if [[ -e .setup/unfinished ]]; then
+        say "the last set-up was interrupted: starting anew"
+        rm -rf .venv
+    fi
+    touch .setup/unfinished
+    make_venv
+    install
+    echo "$wanted" >.setup/done
+    rm .setup/unfinished
+    say "done"
+}
+
+stamp() { # of everything that .venv follows from; a moved .venv does not work
+    { pwd; cat locks/all.txt pyproject.toml setup/setup.sh; } | sha256sum | cut -d' ' -f1
+}
+
+check_disk() {
+    local free
+    free=$(df --output=avail -k . | tail -1)
+    ((free >= least_free_gib << 20)) || fail "$((free >> 10)) MiB are free here and ${least_free_gib} GiB are needed: make room"
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    [[ -x .venv/bin/python ]] && .venv/bin/python -m pip --version >/dev/null 2>&1 && return
+    say "making .venv with $("$python" --version)"
+    "$python" -c 'import ensurepip' 2>/dev/null || install_debian python3.11-venv
+    "$python" -m venv --clear .venv >.setup/log 2>&1 || fail "cannot make .venv: $(last_words)"
+}
+
+find_python() {
+    local python
+    for python in python3.11 python3 python; do
+        if "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+            command -v "$python"
+            return
+        fi
+    done
+    fail "Python 3.11 is missing: install it (apt-get install python3.11 python3.11-venv, or pyenv install 3.11)"
+}
+
+install() {
+    say "installing the locked packages"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1' >.setup/log 2>&1 || no_packages
+    pip_settings_for_uv
+    uv_install --no-deps --require-hashes --requirements locks/all.txt || no_packages
+    install_torch || no_packages
+    uv_install --no-deps --editable . || fail "cannot install the project: $(last_words)"
+}
+
+uv_install() {
+    .venv/bin/uv pip install --python .venv/bin/python --quiet "$@" >.setup/log 2>&1
+}
+
+pip_settings_for_uv() { # uv does not read pip's
+    [[ -z "${PIP_FIND_LINKS:-}" ]] || export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS// /,}}"
+    [[ -z "${PIP_CERT:-}" ]] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$PIP_CERT}"
+    local index
+    index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
+    index=${PIP_INDEX_URL:-$index}
+    [[ -z "$index" ]] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
+}
+
+install_torch() { # not in the lock: the wheels for CPU and GPU have different hashes under one version
+    if compgen -G "${UV_FIND_LINKS:-/nowhere}/torch-*.whl" >/dev/null; then
+        uv_install --no-deps "$torch"
+    elif command -v nvidia-smi >/dev/null; then
+        uv_install "$torch"
+    else
+        uv_install --torch-backend cpu "$torch" || uv_install "$torch"
+    fi
+}
+
+no_packages() {
+    fail "cannot install from the package registry (is there a network?): $(last_words)"
+}
+
+main

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# All tests that this machine can run: those of containers and GPUs where there are such.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source setup/lines.sh
+
+without=()
+if ! .venv/bin/python -c 'import docker; docker.from_env().ping()' 2>/dev/null; then
+    if ((EUID == 0)) && command -v apt-get >/dev/null; then
+        need dockerd docker.io # the tests start it, apart from the host's network
+        need busybox busybox-static
+    else
+        without+=("not docker")
+    fi
+fi
+command -v nvidia-smi >/dev/null || without+=("not gpu")
+
+selection=$(printf ' and %s' "${without[@]:-}")
+exec .venv/bin/python -m pytest -m "${selection# and }" "$@"
