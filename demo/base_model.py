@@ -22,6 +22,8 @@ class Recipe(Frozen):
 
     python: str = sys.version.split()[0]
     """The library that is read."""
+    text: int = 1
+    """Version of what is taken from it, datasets included."""
     vocabulary: int = 4096
     hidden: int = 192
     intermediate: int = 512
@@ -44,14 +46,20 @@ class Progress(NamedTuple):
     """Of the newest step, nats per token."""
 
 
-def ensure(hub: Path, tell: Callable[[Progress], None]) -> bool:
-    """See to it that the hub has the base model of this recipe and Python, whole or not at all; True when it was made.
+def is_made(hub: Path) -> bool:
+    """The hub has the base model of this recipe and Python."""
+    made_from = hub / "models" / FOLDER / RECIPE
+    return made_from.is_file() and made_from.read_text() == Recipe().model_dump_json()
+
+
+def ensure(hub: Path, tell: Callable[[Progress], None]) -> None:
+    """Make the base model unless it is there; whole or not at all.
 
     Raises PrerequisiteError with the last words of a pre-training that failed.
     """
+    if is_made(hub):
+        return
     recipe, folder = Recipe().model_dump_json(), hub / "models" / FOLDER
-    if (folder / RECIPE).is_file() and (folder / RECIPE).read_text() == recipe:
-        return False
     part = hub / f"{FOLDER}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -60,7 +68,6 @@ def ensure(hub: Path, tell: Callable[[Progress], None]) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(exist_ok=True)
     part.rename(folder)
-    return True
 
 
 def _pretrain(recipe: str, into: Path, tell: Callable[[Progress], None]) -> None:

@@ -12,13 +12,18 @@ MIB = 1 << 20
 
 
 def our_processes(state: State) -> set[psutil.Process]:
-    """What `god up` and its workers started, this process, and the children of them all (a sandbox has no mark)."""
-    roots = {psutil.Process(), *marked(state)}
+    """What `god up` and its workers started, sandboxes (their mounts name the state folder), this one; all children."""
+    roots = {psutil.Process(), *marked(state), *_naming(str(state.folder))}
     children: set[psutil.Process] = set()
     for root in roots:
         with suppress(psutil.Error):
             children.update(root.children(recursive=True))
     return roots | children
+
+
+def _naming(folder: str) -> set[psutil.Process]:
+    found = psutil.process_iter(["cmdline"])
+    return {process for process in found if any(folder in word for word in process.info["cmdline"] or ())}
 
 
 def memory_bytes(process: psutil.Process) -> int:

@@ -23,6 +23,8 @@ class Miner:
     """In a few words, for people."""
     script: Callable[[str], str]
     """The template's `train.py` → this miner's."""
+    is_late: bool = False
+    """Enters in a later block than everybody before it."""
 
     @property
     def hotkey(self) -> Hotkey:
@@ -64,7 +66,7 @@ CHAMPION = Miner(
     ),
 )
 STEADY = Miner("steady", "the template as it is", as_it_is)
-COPYCAT = Miner("copycat", "the same code, entered later", as_it_is)
+COPYCAT = Miner("copycat", "the same code, entered later", as_it_is, is_late=True)
 SPY = Miner("spy", "looks for the test set, the host's files, others' output and the network", own_script("spy.py"))
 MINERS = (
     CHAMPION,

@@ -30,7 +30,8 @@ def view(title: str, headline: str, lines: Sequence[Line], elapsed_seconds: floa
     table.add_column(no_wrap=True, min_width=30)
     table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
     for line in lines:
-        table.add_row(Text(line.name), Text(line.phase, STYLE[line.phase]), _clock(line), Text(line.detail))
+        detail = Text(printable(line.detail))
+        table.add_row(Text(line.name), Text(line.phase, STYLE[line.phase]), _clock(line), detail)
     heading = Text.assemble((headline, "bold"), ("   " + minutes(elapsed_seconds), "dim"))
     return Panel(Group(heading, Text(), table), title=title, title_align="left", border_style="blue")
 
@@ -48,10 +49,15 @@ def news(before: Sequence[Line], lines: Sequence[Line], elapsed_seconds: float) 
     """What changed between two moments, one plain line for each contestant."""
     known = {line.name: (line.phase, line.detail) for line in before}
     return [
-        f"{minutes(elapsed_seconds)}  {line.name}: {line.phase}{': ' if line.detail else ''}{line.detail}"
+        f"{minutes(elapsed_seconds)}  {line.name}: {line.phase}{': ' if line.detail else ''}{printable(line.detail)}"
         for line in lines
         if known.get(line.name) != (line.phase, line.detail)
     ]
+
+
+def printable(text: str) -> str:
+    """Without control characters: reasons quote what hostile code wrote."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def minutes(seconds: float) -> str:

@@ -1,0 +1,57 @@
+"""`python -m demo`: set up, play, show, and stop again. `make demo` runs it."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+
+from rich.console import Console
+
+from core.errors import GodError, PrerequisiteError
+from embedded.state import this_state
+
+DRIVERS = {"bubblewrap": "bubblewrap", "docker": "containers"}
+FAILED, PREREQUISITE, INTERRUPTED = 1, 2, 130
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Play a whole tournament on this machine: from miners' repository links to weights.",
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the services up for browsing")
+    parser.add_argument(
+        "--compute", choices=DRIVERS, default="bubblewrap", help="what the miners' code runs in (default: %(default)s)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    told, began = parse(), time.monotonic()
+    console, errors = Console(), Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    state = this_state()
+    os.environ["GOD_STATE"] = str(state.folder)
+    from demo.run import run, stop
+
+    try:
+        complete = run(state, DRIVERS[told.compute], console, began)
+    except KeyboardInterrupt:
+        stop(state, console)
+        console.print("Interrupted. The next `make demo` goes on from here.")
+        return INTERRUPTED
+    except GodError as error:
+        errors.print(f"demo: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        if not told.keep:
+            stop(state, console)
+        return PREREQUISITE if isinstance(error, PrerequisiteError) else FAILED
+    if told.keep:
+        console.print("The services stay up; `god down` stops them.")
+    else:
+        stop(state, console)
+    return 0 if complete else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
