@@ -29,7 +29,7 @@ def open_tournament(
     """
     opened = open_row(_next_tournament(kind, rules, first_champion))
     get_run_logger().info("tournament %s: entries until block %s", opened.tournament_id, opened.closing_block)
-    start_flow(run_tournament.name, {"tournament_id": opened.tournament_id}, f"{opened.tournament_id}/opening")
+    start_flow(run_tournament, {"tournament_id": opened.tournament_id}, f"{opened.tournament_id}/opening")
     return opened.tournament_id
 
 

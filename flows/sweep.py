@@ -35,14 +35,14 @@ def revive_tournaments() -> None:
         id_ = state.tournament.tournament_id
         if id_ not in carried:
             get_run_logger().info("nobody carries tournament %s; starting it again", id_)
-            start_flow(run_tournament.name, {"tournament_id": id_}, f"{id_}/{moment}")
+            start_flow(run_tournament, {"tournament_id": id_}, f"{id_}/{moment}")
 
 
 def set_missing_weights() -> None:
     """Start `set-weights` when the newest finished tournaments are not those of the last confirmed setting."""
     newest = {finished[0].tournament_id for kind in TournamentKind if (finished := finished_tournaments(kind))}
     if newest and newest != _weighed():
-        start_flow(set_weights.name, {}, f"{'+'.join(sorted(newest))}/{int(time.time()) // REVIVE_SECONDS}")
+        start_flow(set_weights, {}, f"{'+'.join(sorted(newest))}/{int(time.time()) // REVIVE_SECONDS}")
 
 
 def _weighed() -> set[TournamentId]:

@@ -1,10 +1,9 @@
 """Carry a tournament from its entries to its champion."""
 
-from typing import Any, assert_never
+from typing import assert_never
 
 from prefect import flow, get_run_logger
 from prefect.futures import wait
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from core.challenge import ChallengeStatus
 from core.errors import LeaseHeldError
@@ -50,8 +49,6 @@ from tournament.rules import TournamentRules
 from tournament.title import crown
 
 LEASE_SECONDS = 30 * 24 * 3600.0
-SIDE_BY_SIDE: Any = ThreadPoolTaskRunner(max_workers=64)
-"""Threads that wait for flow runs elsewhere; the work pool limits what runs at once."""
 
 
 @flow(name="run-tournament", flow_run_name="tournament-{tournament_id}")
@@ -74,7 +71,7 @@ def play(id_: TournamentId) -> None:
             break
         get_run_logger().info("%s: %s", id_, step)
         take(step, state, rules)
-    start_flow(set_weights.name, {}, f"{id_}/weights")
+    start_flow(set_weights, {}, f"{id_}/weights")
 
 
 def take(step: Step, state: TournamentState, rules: TournamentRules) -> None:
@@ -137,7 +134,7 @@ def prepare_round(state: TournamentState) -> None:
             prepare_challenge(challenge.plan, state.tournament.rules)
 
 
-@flow(name="play-round", flow_run_name="{id_}-round-{number}", task_runner=SIDE_BY_SIDE)
+@flow(name="play-round", flow_run_name="{id_}-round-{number}")
 def play_round(id_: TournamentId, number: int) -> None:
     """Train and evaluate every contestant of the round who has no outcome yet."""
     state = load_tournament(id_)

@@ -73,8 +73,6 @@ class ChainSettings(BaseModel):
 class DispatchSettings(BaseModel):
     mode: Literal["deployments", "inline"] = "deployments"
     """How trainings and evaluations are started: by work pool, or within the flow that asks."""
-    parallel: int = Field(default=8, ge=1)
-    """Flow runs that one round keeps in flight."""
 
 
 class Settings(BaseSettings):

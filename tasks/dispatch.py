@@ -13,10 +13,10 @@ from httpx import HTTPError
 from prefect import Flow, get_client, task
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Crashed
 
-from core.errors import StaleStateError, UnreachableError
+from core.errors import PrerequisiteError, StaleStateError, UnreachableError
 from core.evaluation import Evaluation
 from core.ids import EvaluationId, TrainingId
 from core.training import Training, WorkStatus
@@ -94,6 +94,8 @@ def start(flow: str, parameters: dict[str, Any], key: str, queue: str | None = N
             work_queue_name=queue,
             tags=[str(value) for value in parameters.values()],
         )
+    except ObjectNotFound as error:
+        raise PrerequisiteError(f"Prefect has no deployment {flow}/default; `god up` deploys it") from error
     except HTTPError as error:
         raise UnreachableError(f"the Prefect server did not take {flow} ({key}): {error}") from error
     return run.id  # type: ignore[union-attr]
@@ -138,7 +140,10 @@ def cancel(run_id: UUID) -> None:
         client.set_flow_run_state(run_id, Crashed(message="fell silent without an outcome"), force=True)
 
 
-@task(task_run_name="start-{flow}-{key}", **EFFECT)
-def start_flow(flow: str, parameters: dict[str, Any], key: str) -> UUID:
-    """Start a deployment's flow run and do not wait for it."""
-    return start(flow, parameters, key)
+@task(task_run_name="start-{key}", **EFFECT)
+def start_flow(flow: AnyFlow, parameters: dict[str, Any], key: str) -> None:
+    """Start a flow of its own and do not wait for it (inline: run it here)."""
+    if settings().dispatch.mode == "inline":
+        flow(**parameters)
+    else:
+        start(flow.name, parameters, key)

@@ -11,6 +11,7 @@ from prefect.logging import get_logger
 
 from core.compute import Lease
 from core.errors import LeaseLostError, NoCapacityError, TransientError
+from core.ports import Leases
 from gateways.wiring import ports
 from tasks.retrying import EFFECT
 
@@ -46,7 +47,9 @@ def lease(owner: str, slots: int, seconds: float) -> Iterator[Lease]:
     """Hold `slots` slots (0: only exclude others) for `owner`. Killed without a word, it goes stale and then ends."""
     held = acquire_lease(owner, _holder(), slots, seconds)
     done = threading.Event()
-    beat = threading.Thread(target=_heartbeat, args=(held, done), name=f"heartbeat-{owner}", daemon=True)
+    beat = threading.Thread(
+        target=_heartbeat, args=(ports().leases, held, done), name=f"heartbeat-{owner}", daemon=True
+    )
     beat.start()
     try:
         yield held
@@ -61,8 +64,7 @@ def _holder() -> str:
     return str(context.flow_run.id) if context and context.flow_run else "no flow run"
 
 
-def _heartbeat(held: Lease, done: threading.Event) -> None:
-    store = ports().leases
+def _heartbeat(store: Leases, held: Lease, done: threading.Event) -> None:
     while not done.wait(HEARTBEAT_SECONDS):
         try:
             store.heartbeat(held)
