@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from core.errors import SubmissionError, UnreachableError
-from gateways.git_bare import BareRepository, GitError, OutOfTimeError
+from gateways.git_bare import BareRepository, GitError, OutOfTimeError, TooLargeError
 from gateways.git_tree import list_blobs, write_blobs
 from gateways.settings import RepositorySettings
 
@@ -24,16 +24,22 @@ _FETCH = (
     "--",
 )
 _VERDICTS: tuple[tuple[str, str | None], ...] = (
-    (r"File too large|died of signal 25", "is larger than {mib} MiB"),
     (r"fsck error|died of signal|Out of memory|mismatched algorithms", "holds objects that git refuses"),
     (r"not our ref|couldn't find remote ref|unadvertised object|not a valid object|bad object", "has no such commit"),
     (r"error: 30\d", "is answered with a redirect; enter the link that it leads to (on gitlab.com it ends with .git)"),
     (r"error: (401|403|404|410|451)|could not read Username|repository .*not found", "is not there, or not public"),
     (r"does not appear to be a git repository", "is not a git repository"),
-    (r"early EOF|disconnect|RPC failed|hung up|reset|timed out|resolve host|connect to|error: (429|5\d\d)", None),
-    (r"did not send all necessary objects|index-pack failed", "holds damaged objects, or not all of them"),
+    (r"possible repository corruption", "holds damaged objects"),
+    (
+        r"early EOF|unexpected disconnect|RPC failed|hung up|Connection reset|timed out|resolve host|connect to|error: (429|5\d\d)",
+        None,
+    ),
+    (
+        r"did not send all necessary objects|index-pack failed",
+        "holds damaged objects, or not all of them",
+    ),
 )
-"""What git says → what the miner hears; None, and whatever is not here, is not the miner's fault. The first one wins."""
+"""What git says → what the miner hears. None, and whatever is not here: not the miner's fault. The first one wins."""
 
 
 class Remote(NamedTuple):
@@ -75,8 +81,10 @@ class GitRepositories:
                 f"{remote.url} at {commit} did not arrive within {self._settings.seconds:g} s; try again later, or "
                 "raise GOD_REPOSITORIES__SECONDS"
             ) from e
+        except TooLargeError as e:
+            raise SubmissionError(f"{remote.url} at {commit} is larger than {self._settings.max_mib} MiB") from e
         except GitError as e:
-            self._blame(remote, commit, e)
+            _blame(remote, commit, e)
 
     def _extract(self, bare: BareRepository, repository: str, commit: str, into: Path) -> None:
         try:
@@ -93,14 +101,6 @@ class GitRepositories:
             kind = git.stdout.read().decode().strip() if git.stdout else ""
         if kind != "commit":
             raise SubmissionError(f"{commit} is a {kind}, not a commit")
-
-    def _blame(self, remote: Remote, commit: str, error: GitError) -> NoReturn:
-        text = str(error)
-        verdict = next((said for pattern, said in _VERDICTS if re.search(pattern, text, re.IGNORECASE)), None)
-        if verdict is not None:
-            verdict = verdict.format(mib=self._settings.max_mib)
-            raise SubmissionError(f"{remote.url} at {commit} {verdict} ({_said(error)})") from error
-        raise UnreachableError(f"{remote.url} at {commit} could not be fetched: {_said(error)}") from error
 
 
 def remote_of(repository: str, settings: RepositorySettings) -> Remote:
@@ -129,6 +129,13 @@ def _local(repository: str) -> Remote:
     if not path.is_dir():
         raise SubmissionError(f"{repository!r} is not a folder of this machine")
     return Remote(f"file://{path.resolve()}", "file")
+
+
+def _blame(remote: Remote, commit: str, error: GitError) -> NoReturn:
+    verdict = next((said for pattern, said in _VERDICTS if re.search(pattern, str(error), re.IGNORECASE)), None)
+    if verdict is None:
+        raise UnreachableError(f"{remote.url} at {commit} could not be fetched: {_said(error)}") from error
+    raise SubmissionError(f"{remote.url} at {commit} {verdict} ({_said(error)})") from error
 
 
 def _said(error: GitError) -> str:

@@ -59,6 +59,10 @@ class GitError(Exception):
     """git ended badly; the message is what it said, in its own English."""
 
 
+class TooLargeError(Exception):
+    """git was stopped because a file that it wrote came to the limit."""
+
+
 class BareRepository:
     """An empty bare repository in `folder`, and git commands on it.
 
@@ -71,6 +75,7 @@ class BareRepository:
 
     def __init__(self, folder: Path, protocol: Literal["https", "file"], max_bytes: int, seconds: float) -> None:
         self._folder = folder
+        self._max_bytes = max_bytes
         self._deadline = time.monotonic() + seconds
         self._limits = ("prlimit", f"--fsize={max_bytes}", f"--as={MEMORY_BYTES}", f"--cpu={int(seconds) + 1}", "--")
         self._environment = _environment(folder, protocol)
@@ -78,7 +83,7 @@ class BareRepository:
         self.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1", ".")
 
     def run(self, *arguments: str) -> None:
-        """Raises GitError or OutOfTimeError."""
+        """Raises GitError, OutOfTimeError or TooLargeError."""
         with self.talk(*arguments):
             pass
 
@@ -86,8 +91,8 @@ class BareRepository:
     def talk(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """A git command with pipes. Killed at the deadline, and when the block is left by an error.
 
-        Raises GitError or OutOfTimeError for a command that ended badly; the block may raise EOFError when it did so
-        too early.
+        Raises GitError, OutOfTimeError or TooLargeError for a command that ended badly; the block may raise EOFError
+        to say that it did so too early.
         """
         with (self._folder / "stderr").open("w+b") as stderr:
             process = self._start(arguments, stderr)
@@ -119,6 +124,9 @@ class BareRepository:
             return
         if time.monotonic() >= self._deadline:
             raise OutOfTimeError(f"git {command} was not done in time")
+        # The kernel stops the writer without a word, in whatever helper of git it was.
+        if any(path.lstat().st_size >= self._max_bytes for path in self._folder.rglob("*") if path.is_file()):
+            raise TooLargeError(f"git {command} wrote {self._max_bytes} bytes and more")
         stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
         raise GitError(f"{stderr.read().decode(errors='replace')}\ngit {command} ended with {returncode}")
 

@@ -49,12 +49,15 @@ class FolderHub:
     """Keeps `core.ports.ModelHub`. Files are read again only when their size or time of change says so."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._models = folder / "models"
         self._datasets = folder / "datasets"
         self._described: dict[Path, tuple[Fingerprint, ModelInfo | DatasetInfo]] = {}
 
     def catalogue(self) -> Catalogue:
         """Raises PrerequisiteError naming the first model or dataset that cannot be used, and why."""
+        if not self._folder.is_dir():
+            raise PrerequisiteError(f"there is no hub at {self._folder}: make it, or set GOD_HUB__FOLDER")
         models = [self._model(path) for path in self._models.glob("*") if path.is_dir()]
         datasets = [self._dataset(path) for path in self._datasets.glob("*.jsonl")]
         return Catalogue(
