@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
-from core.errors import SubmissionError, UnreachableError
+from core.errors import PrerequisiteError, SubmissionError, UnreachableError
 from gateways.git_bare import BareRepository, GitError, OutOfTimeError, TooLargeError
 from gateways.git_tree import list_blobs, write_blobs
 from gateways.settings import RepositorySettings
@@ -24,20 +24,15 @@ _FETCH = (
     "--",
 )
 _VERDICTS: tuple[tuple[str, str | None], ...] = (
+    (r"No space left on device", None),
     (r"fsck error|died of signal|Out of memory|mismatched algorithms", "holds objects that git refuses"),
     (r"not our ref|couldn't find remote ref|unadvertised object|not a valid object|bad object", "has no such commit"),
     (r"error: 30\d", "is answered with a redirect; enter the link that it leads to (on gitlab.com it ends with .git)"),
     (r"error: (401|403|404|410|451)|could not read Username|repository .*not found", "is not there, or not public"),
     (r"does not appear to be a git repository", "is not a git repository"),
     (r"possible repository corruption", "holds damaged objects"),
-    (
-        r"early EOF|unexpected disconnect|RPC failed|hung up|Connection reset|timed out|resolve host|connect to|error: (429|5\d\d)",
-        None,
-    ),
-    (
-        r"did not send all necessary objects|index-pack failed",
-        "holds damaged objects, or not all of them",
-    ),
+    (r"early EOF|unexpected disconnect|RPC failed|hung up|Connection reset", None),
+    (r"did not send all necessary objects|index-pack failed", "holds damaged objects, or not all of them"),
 )
 """What git says → what the miner hears. None, and whatever is not here: not the miner's fault. The first one wins."""
 
@@ -68,10 +63,15 @@ class GitRepositories:
         if any(into.iterdir()):
             raise ValueError(f"{into} is not empty")
         with tempfile.TemporaryDirectory(prefix="god-git-") as folder:
-            limit = self._settings.max_mib << 20
-            bare = BareRepository(Path(folder), remote.protocol, limit, self._settings.seconds)
+            bare = self._prepare(Path(folder), remote)
             self._receive(bare, remote, commit)
             self._extract(bare, repository, commit, into)
+
+    def _prepare(self, folder: Path, remote: Remote) -> BareRepository:
+        try:
+            return BareRepository(folder, remote.protocol, self._settings.max_mib << 20, self._settings.seconds)
+        except (OSError, GitError) as e:
+            raise PrerequisiteError(f"git cannot work here ({e}): install git and util-linux, and free the disk") from e
 
     def _receive(self, bare: BareRepository, remote: Remote, commit: str) -> None:
         try:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Timer
-from typing import IO, Literal
+from typing import IO, Literal, NoReturn
 
 MEMORY_BYTES = 2 << 30
 _FROM_OUTSIDE = ("PATH", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "GIT_SSL_CAINFO")
@@ -70,13 +70,13 @@ class BareRepository:
         folder: an empty folder of our own; also git's home.
         protocol: the only one that git may speak.
         max_bytes: of any one file that git writes.
-        seconds: for all commands together, from now on.
+        seconds: of any one command.
     """
 
     def __init__(self, folder: Path, protocol: Literal["https", "file"], max_bytes: int, seconds: float) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
-        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
         self._limits = ("prlimit", f"--fsize={max_bytes}", f"--as={MEMORY_BYTES}", f"--cpu={int(seconds) + 1}", "--")
         self._environment = _environment(folder, protocol)
         (folder / "gitconfig").write_text(_CONFIG)
@@ -94,9 +94,10 @@ class BareRepository:
         Raises GitError, OutOfTimeError or TooLargeError for a command that ended badly; the block may raise EOFError
         to say that it did so too early.
         """
+        deadline = time.monotonic() + self._seconds
         with (self._folder / "stderr").open("w+b") as stderr:
             process = self._start(arguments, stderr)
-            timer = Timer(max(0.0, self._deadline - time.monotonic()), _kill, [process])
+            timer = Timer(self._seconds, _kill, [process])
             timer.start()
             try:
                 with suppress(EOFError, BrokenPipeError):
@@ -106,7 +107,8 @@ class BareRepository:
                 timer.cancel()
                 _kill(process)
                 process.communicate()
-            self._judge(arguments[0], process.returncode, stderr)
+            if process.returncode != 0:
+                self._blame(arguments[0], process.returncode, stderr, is_late=time.monotonic() >= deadline)
 
     def _start(self, arguments: tuple[str, ...], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -119,10 +121,8 @@ class BareRepository:
             start_new_session=True,
         )
 
-    def _judge(self, command: str, returncode: int, stderr: IO[bytes]) -> None:
-        if returncode == 0:
-            return
-        if time.monotonic() >= self._deadline:
+    def _blame(self, command: str, returncode: int, stderr: IO[bytes], is_late: bool) -> NoReturn:
+        if is_late:
             raise OutOfTimeError(f"git {command} was not done in time")
         # The kernel stops the writer without a word, in whatever helper of git it was.
         if any(path.lstat().st_size >= self._max_bytes for path in self._folder.rglob("*") if path.is_file()):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import SubmissionError, UnreachableError
+from core.errors import PrerequisiteError, SubmissionError, UnreachableError
 from gateways.git import GitRepositories, remote_of
 from gateways.git_tree import MTIME, check_path
 from gateways.settings import RepositorySettings
@@ -509,6 +509,12 @@ def test_a_host_that_is_not_there_is_unreachable(into: Path) -> None:
             fetch(f"https://{address}/owner/entry", COMMIT, into, hosts=(address,))
     with pytest.raises(UnreachableError, match="could not be fetched"):
         fetch("https://host.invalid/owner/entry", COMMIT, into, hosts=("host.invalid",))
+
+
+def test_a_machine_without_git_is_our_own_fault(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(PrerequisiteError, match="install git"):
+        fetch("https://github.com/owner/name", COMMIT, into)
 
 
 def test_nothing_of_ours_is_left_behind(
