@@ -112,8 +112,23 @@ def _command(spec: ContainerSpec, image: Image, rootfs: Path, run: Run) -> list[
 
 
 def _outer(gpus: list[Path]) -> list[str]:
-    """A root that holds no more than the inner bubblewrap needs, and the stage."""
-    arguments = ["bwrap", "--die-with-parent", "--dev", "/dev", "--bind", "/proc", "/proc", "--dir", "/tmp"]  # noqa: S108
+    """A root that holds no more than the inner bubblewrap needs, and the stage.
+
+    In a process namespace of its own, for its death to be everyone's: the signal of a dying parent does not reach a
+    child of another user.
+    """
+    arguments = [
+        "bwrap",
+        "--die-with-parent",
+        "--unshare-pid",
+        "--dev",
+        "/dev",
+        "--bind",
+        "/proc",
+        "/proc",
+        "--dir",
+        "/tmp",
+    ]  # noqa: S108
     arguments += [word for gpu in gpus for word in ("--dev-bind", str(gpu), str(gpu))]
     return arguments + lay_out("", [_system()], [], [PurePosixPath(STAGE)])
 
@@ -144,7 +159,7 @@ def _tmpfs(path: str, size: int) -> list[str]:
 
 
 def _tmp_bytes(spec: ContainerSpec) -> int:
-    """/tmp lies in memory: at most half of it."""
+    """The folder for temporary files lies in memory: at most half of it."""
     return max(1 << 20, spec.limits.memory_bytes // 2)
 
 

@@ -10,24 +10,24 @@ A container outlives its supervisor until somebody asks for the run's status. Wi
 to the engine's sub-user, and only the engine can take it down.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import docker
-from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+from docker.errors import APIError, BuildError, ImageNotFound
 from requests.exceptions import RequestException
 
 from core.compute import BuildFailure, ContainerSpec
 from core.errors import Fault, PrerequisiteError, UnreachableError
+from gateways.compute.engine import connected
 from gateways.compute.plans import base_environment, plan_of, sandbox_uid
 from gateways.compute.runs import Plan, Run, State
 from gateways.compute.supervisor.container import end_leftovers
 
-ANSWER_SECONDS = 10
-BUILD_SECONDS = 1800.0
+BUILD_SECONDS = 1800
 BUILD_LOG_BYTES = 1 << 16
 BUILD_MEMORY_BYTES = 8 << 30
 BUILD_COMMAND = "docker build -t {image} -f dockerfiles/evaluator-text.dockerfile ."
@@ -42,13 +42,6 @@ _NOT_THE_MINERS = (
 """Words of the engine for a registry that it does not reach, or a machine that is full."""
 
 
-def engine_answers() -> bool:
-    try:
-        return bool(docker.from_env(timeout=ANSWER_SECONDS).ping())
-    except (DockerException, RequestException):
-        return False
-
-
 class ContainerDriver:
     """Runs in containers of the engine; images are the engine's."""
 
@@ -59,17 +52,16 @@ class ContainerDriver:
         self._folder = folder
 
     def build(self, source: Path, dockerfile: str, tag: str) -> str | BuildFailure:
-        client = _connect()
-        if _has_image(client, tag):
+        if _has_image(tag):
             return tag
         if not (source / dockerfile).is_file():
             return BuildFailure(reason=f"{dockerfile}: there is no such file in the repository", fault=Fault.MINER)
-        return _build(client, source, dockerfile, tag)
+        return _build(source, dockerfile, tag)
 
     def trusted_image(self, name: str) -> str:
         if name != "evaluator-text":
             raise PrerequisiteError(f"there is no image {name!r} of ours; known: evaluator-text")
-        if not _has_image(_connect(), self._evaluator_image):
+        if not _has_image(self._evaluator_image):
             command = BUILD_COMMAND.format(image=self._evaluator_image)
             raise PrerequisiteError(f"the engine has no image {self._evaluator_image}; build it: {command}")
         return self._evaluator_image
@@ -89,9 +81,7 @@ class ContainerDriver:
 def _create_arguments(spec: ContainerSpec, run: Run) -> dict[str, Any]:
     limits = spec.limits
     uid = sandbox_uid()
-    user = (
-        f"{uid}:{uid}" if uid is not None else f"{Path('/proc/self').stat().st_uid}:{Path('/proc/self').stat().st_gid}"
-    )
+    user = f"{uid}:{uid}" if uid is not None else f"{os.getuid()}:{os.getgid()}"
     return {
         "image": spec.image,
         "command": list(spec.command) or None,
@@ -135,17 +125,10 @@ def _gpus(spec: ContainerSpec) -> list[dict[str, Any]]:
     return [{"Driver": "nvidia", "DeviceIDs": list(spec.devices), "Capabilities": [["gpu"]]}]
 
 
-def _connect(timeout: float = ANSWER_SECONDS) -> docker.DockerClient:
-    """Raises UnreachableError."""
+def _has_image(tag: str) -> bool:
     try:
-        return docker.from_env(timeout=timeout)
-    except DockerException as e:
-        raise UnreachableError(f"no container engine answers: {e}; start one or set GOD_COMPUTE__DRIVER") from e
-
-
-def _has_image(client: docker.DockerClient, tag: str) -> bool:
-    try:
-        client.images.get(tag)
+        with connected() as client:
+            client.images.get(tag)
     except ImageNotFound:
         return False
     except (APIError, RequestException) as e:
@@ -153,29 +136,28 @@ def _has_image(client: docker.DockerClient, tag: str) -> bool:
     return True
 
 
-def _build(client: docker.DockerClient, source: Path, dockerfile: str, tag: str) -> str | BuildFailure:
+def _build(source: Path, dockerfile: str, tag: str) -> str | BuildFailure:
     deadline = time.monotonic() + BUILD_SECONDS
     lines: list[str] = []
     try:
         for line in _build_lines(source, dockerfile, tag):
             lines.append(line)
             if time.monotonic() > deadline:
-                return _failure(f"the build took longer than {BUILD_SECONDS:.0f} s", lines)
+                return _failure(f"the build took longer than {BUILD_SECONDS} s", lines)
     except BuildError as e:
         return _failure(e.msg, lines)
     except APIError as e:
         return _failure(e.explanation or str(e), lines)
     except RequestException as e:
         if time.monotonic() > deadline:
-            return _failure(f"the build took longer than {BUILD_SECONDS:.0f} s", lines)
+            return _failure(f"the build took longer than {BUILD_SECONDS} s", lines)
         raise UnreachableError(f"the container engine went away while it built {tag}: {e}") from e
-    return tag if _has_image(client, tag) else _failure("the build ended without an image", lines)
+    return tag if _has_image(tag) else _failure("the build ended without an image", lines)
 
 
 def _build_lines(source: Path, dockerfile: str, tag: str) -> Iterator[str]:
     """What the engine says while it builds. Raises BuildError."""
-    limits = {"memory": BUILD_MEMORY_BYTES, "memswap": BUILD_MEMORY_BYTES}
-    with _connect(timeout=BUILD_SECONDS) as client:
+    with connected(timeout=BUILD_SECONDS) as client:
         stream = client.api.build(
             path=str(source),
             dockerfile=dockerfile,
@@ -183,7 +165,7 @@ def _build_lines(source: Path, dockerfile: str, tag: str) -> Iterator[str]:
             rm=True,
             forcerm=True,
             decode=True,
-            container_limits=limits,
+            container_limits={"memory": BUILD_MEMORY_BYTES, "memswap": BUILD_MEMORY_BYTES},
         )
         for message in stream:
             if "error" in message:

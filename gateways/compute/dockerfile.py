@@ -12,29 +12,9 @@ from pathlib import PurePosixPath
 
 _HEREDOC = re.compile(r"<<-?\s*[\"']?([A-Za-z_]\w*)[\"']?")
 _VARIABLE = re.compile(r"\\\$|\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})")
-_INSTRUCTIONS = frozenset(
-    [
-        "ADD",
-        "ARG",
-        "CMD",
-        "COPY",
-        "ENTRYPOINT",
-        "ENV",
-        "EXPOSE",
-        "FROM",
-        "HEALTHCHECK",
-        "LABEL",
-        "MAINTAINER",
-        "ONBUILD",
-        "RUN",
-        "SHELL",
-        "STOPSIGNAL",
-        "USER",
-        "VOLUME",
-        "WORKDIR",
-    ]
-)
+_KEPT = frozenset({"WORKDIR", "ENV", "ARG", "ENTRYPOINT", "CMD", "COPY", "ADD"})
 _LEFT_OUT = frozenset({"RUN", "USER", "SHELL", "ONBUILD", "VOLUME", "HEALTHCHECK"})
+_WITHOUT_EFFECT = frozenset({"EXPOSE", "LABEL", "MAINTAINER", "STOPSIGNAL"})
 IMAGE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """PATH that ENV may build on."""
 
@@ -72,7 +52,7 @@ def parse(text: str) -> Recipe:
     for number, line in _instructions(text):
         word, _, rest = line.partition(" ")
         name = word.upper()
-        if name not in _INSTRUCTIONS:
+        if name not in _KEPT | _LEFT_OUT | _WITHOUT_EFFECT | {"FROM"}:
             raise DockerfileError(f"line {number}: unknown instruction {word[:40]!r}")
         if name == "FROM":
             recipe = Recipe(notices=[f"FROM {rest.strip()[:200]}: the evaluation environment stands in for it"])

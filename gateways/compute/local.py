@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +26,8 @@ from gateways.settings import ComputeSettings
 SUPERVISOR_SECONDS = 20.0
 """For a supervisor to take its run, and for one to stop it."""
 _ENGINE_VARIABLES = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+_PYTHON_PATH = os.pathsep.join([str(Path(__file__).parents[2]), sysconfig.get_path("purelib")])
+"""So that a supervisor needs no `site`, which takes its time."""
 
 
 class Driver(Protocol):
@@ -52,7 +55,8 @@ class LocalCompute:
     @cached_property
     def driver(self) -> Driver:
         from gateways.compute.bubblewrap import BubblewrapDriver
-        from gateways.compute.containers import ContainerDriver, engine_answers
+        from gateways.compute.containers import ContainerDriver
+        from gateways.compute.engine import engine_answers
 
         wanted = self._settings.driver
         if wanted == "containers" or (wanted == "auto" and engine_answers()):
@@ -86,7 +90,7 @@ class LocalCompute:
         state = run.state()
         if state is not None and state.ending is None:
             state = self._bury_if_lost(run, state)
-        return state and _status(run, state)
+        return None if state is None else _status(run, state)
 
     def stop(self, name: str) -> None:
         run = self._run(name)
@@ -136,7 +140,7 @@ def _spawn_supervisor(run: Run) -> None:
     """Start one and wait until the run is its own; a second one finds that and leaves."""
     ours, theirs = os.pipe()
     environment = {key: os.environ[key] for key in _ENGINE_VARIABLES if key in os.environ}
-    command = [sys.executable, "-m", "gateways.compute.supervisor", str(run.folder), str(theirs)]
+    command = [sys.executable, "-S", "-m", "gateways.compute.supervisor", str(run.folder), str(theirs)]
     try:
         with run.supervisor_log.open("ab") as log:
             subprocess.run(
@@ -144,7 +148,7 @@ def _spawn_supervisor(run: Run) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                env=environment | {"PYTHONPATH": _PYTHON_PATH},
                 cwd="/",
                 pass_fds=(theirs,),
                 start_new_session=True,
@@ -155,8 +159,9 @@ def _spawn_supervisor(run: Run) -> None:
         raise UnreachableError(f"the supervisor of {run.name} does not start: {e}; see {run.supervisor_log}") from e
     finally:
         os.close(theirs)
-    with open(ours, "rb") as pipe:
-        pipe.read()
+    while os.read(ours, 1):
+        pass
+    os.close(ours)
     if run.state() is None:
         with run.locked() as ours_now:
             if ours_now:

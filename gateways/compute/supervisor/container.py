@@ -10,11 +10,12 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
+from core.errors import UnreachableError
+from gateways.compute.engine import ANSWER_SECONDS, connected
 from gateways.compute.runs import Plan
 from gateways.compute.supervisor.verdict import CRASHED, LOST, RefusedError, Verdict
 from gateways.compute.supervisor.verdict import of_exit_code as verdict_of
 
-ANSWER_SECONDS = 20
 SILENCE_SECONDS = 60.0
 """How long the engine may be away before the run is given up."""
 POLL_SECONDS = 0.25
@@ -98,8 +99,8 @@ class ContainerSandbox:
         return max(0, int(usage.get("usage", 0)) - int(cache))
 
     def kill(self) -> None:
-        with suppress(DockerException, RequestException):
-            _remove(self._client or docker.from_env(timeout=ANSWER_SECONDS), self._name)
+        with suppress(UnreachableError, DockerException, RequestException):
+            _remove(self._name)
 
     def _attach(self) -> None:
         """Before it starts, so that no word is lost; the engine itself keeps no log."""
@@ -153,10 +154,10 @@ class ContainerSandbox:
 def end_leftovers(trace: dict[str, Any]) -> None:
     """Remove the container that a dead supervisor left."""
     if "container" in trace:
-        with suppress(DockerException, RequestException):
-            _remove(docker.from_env(timeout=ANSWER_SECONDS), trace["container"])
+        with suppress(UnreachableError, DockerException, RequestException):
+            _remove(trace["container"])
 
 
-def _remove(client: docker.DockerClient, name: str) -> None:
-    with suppress(NotFound):
+def _remove(name: str) -> None:
+    with connected() as client, suppress(NotFound):
         client.api.remove_container(name, force=True, v=True)

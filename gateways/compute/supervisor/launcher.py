@@ -1,8 +1,9 @@
 """Process 1 of a bubblewrap sandbox: starts the entry point, buries its orphans, and reports how it ended.
 
 Run by file inside the sandbox (`python -I -S launcher.py`), so it knows nothing of ours. It speaks with the supervisor
-over one socket that the entry point does not inherit: "ready", then the job comes, "started", "ended". Nothing inside can kill it (it is process 1), look into it or
-take its socket (it is not dumpable); so a sandbox that dies without a report was killed from outside.
+over one socket that the entry point does not inherit: "ready", then the job comes, "started", "ended". Nothing inside
+can kill it (it is process 1), look into it or take its socket (it is not dumpable); so a sandbox that dies without a
+report was killed from outside.
 """
 
 import ctypes
@@ -22,7 +23,7 @@ def main() -> None:
     job = json.loads(_read_line())
     child = os.fork()
     if child == 0:
-        _become(job)
+        _become(**job)
     _report({"event": "started"})
     code, peak = _bury_until(child)
     _report({"event": "ended", "code": code, "peak": peak})
@@ -38,16 +39,16 @@ def _read_line() -> bytes:
     return line
 
 
-def _become(job):  # type: ignore[no-untyped-def]
+def _become(argv: "list[str]", environment: "dict[str, str]", workdir: str, rlimits: "dict[str, int]") -> None:
     """Turn into the entry point; 127 and 126 are a shell's codes for what cannot be found or run."""
     try:
         os.setsid()
-        for name, value in job["rlimits"].items():
+        for name, value in rlimits.items():
             resource.setrlimit(getattr(resource, name), (value, value))
-        os.chdir(job["workdir"])
-        os.execvpe(job["argv"][0], job["argv"], job["environment"])
+        os.chdir(workdir)
+        os.execvpe(argv[0], argv, environment)  # noqa: S606
     except OSError as e:
-        os.write(2, f"cannot run {job['argv'][0]}: {e.strerror}\n".encode())
+        os.write(2, f"cannot run {argv[0]}: {e.strerror}\n".encode())
         os._exit(127 if isinstance(e, FileNotFoundError) else 126)
 
 

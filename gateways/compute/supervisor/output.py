@@ -19,9 +19,8 @@ def check_output(folder: Path, limit: int) -> None:
 
     A file counts by its length or its blocks, whichever is more: neither holes nor preallocation go unseen.
     """
-    size = count = 0
-    for entry in _walk(folder):
-        count += 1
+    size = 0
+    for count, entry in enumerate(_walk(folder), start=1):
         size += max(entry.st_size, entry.st_blocks * 512) if stat.S_ISREG(entry.st_mode) else 0
         if size >= limit:
             raise ExcessError(f"output reached its limit of {limit} bytes")
