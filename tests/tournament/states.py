@@ -1,0 +1,148 @@
+"""Whole tournament states made by playing the rules against stated losses, without any store."""
+
+from collections.abc import Callable, Mapping
+
+from core.challenge import Catalogue, Challenge, ChallengeStatus
+from core.errors import Fault
+from core.evaluation import Evaluation, Refused
+from core.ids import CHAMPION, Contestant, evaluation_id, training_id
+from core.tournament import (
+    Entry,
+    Round,
+    RoundPlan,
+    RoundStatus,
+    Tournament,
+    TournamentState,
+    TournamentStatus,
+)
+from core.training import Trained, TrainingFailed, WorkStatus
+from tests import builders
+from tournament.lifecycle import (
+    Cancel,
+    CloseRound,
+    Crown,
+    DrawRound,
+    PlayRound,
+    PrepareRound,
+    next_step,
+)
+from tournament.programme import draw_round
+from tournament.ranking import close_round
+from tournament.rules import TournamentRules
+from tournament.title import crown
+
+Loss = float | str
+"""A loss, or why there is none: `refused: …` after an evaluation, anything else after a training."""
+Losses = Callable[[Contestant, str], Loss]
+CATALOGUE = Catalogue(models=(builders.model(),), datasets=(builders.dataset(),))
+
+
+def active(entries: list[Entry], rules: TournamentRules, seed: str = "5e" * 32, **changes: object) -> TournamentState:
+    """A tournament whose entries are closed."""
+    tournament = builders.tournament(
+        status=TournamentStatus.ACTIVE, seed=seed, rules=rules.model_dump(mode="json"), **changes
+    )
+    return TournamentState(tournament=tournament, entries=tuple(entries))
+
+
+def play(state: TournamentState, rules: TournamentRules, losses: Losses) -> TournamentState:
+    """Take every step that the rules ask for until nothing is left to do."""
+    for _ in range(200):
+        step = next_step(state, 10**6, rules)
+        match step:
+            case None:
+                return state
+            case DrawRound(number):
+                state = with_round(state, draw_round(state, number, rules, CATALOGUE))
+            case PrepareRound():
+                state = prepared(state)
+            case PlayRound():
+                state = played(state, losses)
+            case CloseRound(number):
+                state = closed(state, number, rules)
+            case Crown():
+                state = ended(state, TournamentStatus.FINISHED, title=crown(state, rules))
+            case Cancel(reason):
+                state = ended(state, TournamentStatus.CANCELLED, reason=reason)
+            case _:
+                raise AssertionError(f"unexpected {step}")
+    raise AssertionError("the tournament has no end")
+
+
+def with_round(state: TournamentState, plan: RoundPlan) -> TournamentState:
+    """What the store writes for a drawn round."""
+    planned, trainings = [], []
+    for group in plan.groups:
+        for challenge in group.challenges:
+            planned.append(
+                Challenge(
+                    plan=challenge,
+                    tournament_id=state.tournament.tournament_id,
+                    round_id=plan.round_id,
+                    group_id=group.group_id,
+                    status=ChallengeStatus.PLANNED,
+                )
+            )
+            for member in group.members:
+                hotkey = state.tournament.champion.hotkey if member == CHAMPION else member
+                id_ = training_id(challenge.challenge_id, member)
+                trainings.append(
+                    builders.training(challenge.challenge_id, training_id=id_, contestant=member, hotkey=hotkey)
+                )
+    return state.model_copy(
+        update={
+            "rounds": (*state.rounds, Round(plan=plan, status=RoundStatus.PLAYING)),
+            "challenges": (*state.challenges, *planned),
+            "trainings": (*state.trainings, *trainings),
+        }
+    )
+
+
+def prepared(state: TournamentState) -> TournamentState:
+    ready = {"status": ChallengeStatus.READY, "data": builders.challenge_data()}
+    return state.model_copy(update={"challenges": tuple(c.model_copy(update=ready) for c in state.challenges)})
+
+
+def played(state: TournamentState, losses: Losses) -> TournamentState:
+    """Every open training gets its outcome, and every checkpoint its evaluation."""
+    trainings, evaluations = [], list(state.evaluations)
+    for training in state.trainings:
+        if training.status is WorkStatus.DONE:
+            trainings.append(training)
+            continue
+        loss = losses(training.contestant, training.challenge_id)
+        is_failed = isinstance(loss, str) and not loss.startswith("refused")
+        outcome = TrainingFailed(reason=str(loss), fault=Fault.MINER) if is_failed else builders.trained()
+        trainings.append(training.model_copy(update={"status": WorkStatus.DONE, "outcome": outcome}))
+        if isinstance(outcome, Trained):
+            evaluations.append(_measured(training.training_id, training.challenge_id, loss))
+    return state.model_copy(update={"trainings": tuple(trainings), "evaluations": tuple(evaluations)})
+
+
+def _measured(training: str, challenge: str, loss: Loss) -> Evaluation:
+    outcome = Refused(reason=loss) if isinstance(loss, str) else builders.scored(loss)
+    return builders.evaluation(
+        training,
+        challenge,
+        evaluation_id=evaluation_id(training, 1),
+        status=WorkStatus.DONE,
+        outcome=outcome,
+    )
+
+
+def closed(state: TournamentState, number: int, rules: TournamentRules) -> TournamentState:
+    rounds = [
+        r.model_copy(update={"status": RoundStatus.CLOSED}) if r.plan.number == number else r for r in state.rounds
+    ]
+    result = close_round(state, state.rounds[number - 1], rules)
+    return state.model_copy(update={"rounds": tuple(rounds), "results": (*state.results, result)})
+
+
+def ended(state: TournamentState, status: TournamentStatus, **changes: object) -> TournamentState:
+    tournament: Tournament = state.tournament.model_copy(update={"status": status, **changes})
+    return state.model_copy(update={"tournament": tournament})
+
+
+def by_skill(skill: Mapping[Contestant, Loss]) -> Losses:
+    """Everybody reaches the same loss on every challenge."""
+    return lambda contestant, _: skill[contestant]

@@ -1,0 +1,92 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import Fault
+from core.ids import CHAMPION, Contestant
+from core.tournament import RoundType
+from tests import builders
+from tests.tournament.states import CATALOGUE, active, by_skill, closed, play, played, prepared, with_round
+from tournament.programme import draw_round
+from tournament.rules import CLASSIC, DEMO
+
+losses = st.one_of(st.floats(0.1, 5), st.sampled_from(["crashed: exit code 1", "refused: not a fine-tune"]))
+
+
+def first_round(skill, count, rules=DEMO):
+    """The closed first round, and its standings by contestant."""
+    state = active(builders.entries(count), rules)
+    state = prepared(with_round(state, draw_round(state, 1, rules, CATALOGUE)))
+    result = closed(played(state, by_skill(skill)), 1, rules).results[0]
+    return {standing.contestant: standing for standing in result.standings}
+
+
+def miners(values):
+    return {Contestant(builders.hotkey(i)): value for i, value in enumerate(values, start=1)}
+
+
+@given(st.lists(losses, min_size=4, max_size=20))
+def test_a_better_loss_never_ranks_lower_and_who_failed_never_beats_who_scored(values):
+    skill = miners(values)
+    standings = first_round(skill, len(values))
+    for one in skill:
+        for other in skill:
+            if isinstance(skill[one], float) and (isinstance(skill[other], str) or skill[one] < skill[other]):
+                assert standings[one].rank < standings[other].rank
+                assert standings[one].advances or not standings[other].advances
+
+
+@given(st.lists(losses, min_size=4, max_size=20))
+def test_only_who_scored_goes_through_and_never_more_than_there_are_places(values):
+    through = [s for s in first_round(miners(values), len(values)).values() if s.advances]
+    assert all(standing.loss is not None for standing in through)
+    assert len(through) == min(DEMO.group_advance, sum(isinstance(value, float) for value in values))
+
+
+@given(st.lists(st.floats(0.1, 5), min_size=5, max_size=20, unique=True), st.data())
+def test_removing_an_entrant_never_flips_two_others(values, data):
+    """Opponent independence."""
+    gone = data.draw(st.integers(0, len(values) - 1))
+    whole = first_round(miners(values), len(values))
+    fewer = first_round(miners(values[:gone] + values[gone + 1 :]), len(values) - 1)
+    before = [s.loss for s in sorted(whole.values(), key=lambda s: s.rank) if s.loss != values[gone]]
+    assert before == [s.loss for s in sorted(fewer.values(), key=lambda s: s.rank)]
+
+
+def test_equal_losses_share_a_rank_and_the_earlier_entry_goes_through():
+    standings = first_round(miners([1.0, 1.0, 1.0, 0.5]), 4)
+    ranks = {builders.hotkey(i): standings[Contestant(builders.hotkey(i))].rank for i in range(1, 5)}
+    assert ranks == {builders.hotkey(1): 2, builders.hotkey(2): 2, builders.hotkey(3): 2, builders.hotkey(4): 1}
+    assert [h for h in ranks if standings[Contestant(h)].advances] == [builders.hotkey(1), builders.hotkey(4)]
+
+
+def test_a_failure_is_told_with_its_reason_and_its_owner():
+    standings = first_round(miners([1.0, 1.1, "crashed: exit code 1", "refused: not a fine-tune"]), 4)
+    crashed, refused = (standings[Contestant(builders.hotkey(i))] for i in (3, 4))
+    assert (crashed.reason, crashed.fault) == ("crashed: exit code 1", Fault.MINER)
+    assert (refused.reason, refused.fault) == ("refused: not a fine-tune", Fault.MINER)
+    assert not crashed.advances and not refused.advances
+
+
+def test_a_bye_goes_through_without_a_training():
+    state = active(builders.entries(3), DEMO)
+    state = prepared(with_round(state, draw_round(state, 1, DEMO, CATALOGUE)))
+    assert len(state.trainings) == 2
+    standings = closed(played(state, by_skill(miners([1.0, 1.1, 1.2]))), 1, DEMO).results[0].standings
+    (bye,) = [s for s in standings if s.reason == "bye"]
+    assert bye.advances and bye.loss is None
+
+
+def test_a_pair_without_a_valid_result_sends_nobody_on():
+    rules = CLASSIC.model_copy(update={"models": DEMO.models, "minimum_entrants": 2})
+    standings = first_round(miners(["crashed", "crashed"]), 2, rules)
+    assert not any(standing.advances for standing in standings.values())
+
+
+def test_the_reigning_champion_may_play_as_an_entrant_too():
+    """The placeholder of the title match is never mistaken for the hotkey (reference §9.7 no. 73, §1.2)."""
+    champion = builders.champion(1, tree=builders.source("old"))
+    state = active(builders.entries(4), DEMO, champion=champion)
+    end = play(state, DEMO, by_skill(miners([0.5, 1.1, 1.2, 1.3]) | {CHAMPION: 1.0}))
+    last = end.rounds[-1].plan
+    assert last.type is RoundType.TITLE and set(last.groups[0].members) == {CHAMPION, builders.hotkey(1)}
+    assert end.tournament.title.changed_hands and end.tournament.title.winner == builders.hotkey(1)
