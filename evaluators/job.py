@@ -55,10 +55,14 @@ def _rows(path: Path, data: bytes) -> list[Row]:
     return rows
 
 
+def require_folders(*folders: str) -> None:
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise PrerequisiteError(f"the folder {folder} is not there: mount it")
+
+
 def verify_tree(folder: Path, sha256: str, what: str) -> None:
     """Raises IntegrityError when `folder` is not the tree of that sha256 (see core.artifacts)."""
-    if not folder.is_dir():
-        raise PrerequisiteError(f"the {what} {folder} is not there: mount it")
     if tree_sha256(folder) != sha256:
         raise IntegrityError(f"the {what} {folder} is not the tree that the spec names")
 

@@ -81,6 +81,7 @@ def evaluate(spec: EvaluationSpec) -> Measurement:
 
 def _inputs(spec: EvaluationSpec) -> tuple[loading.Base, list[Row]]:
     """What is ours, verified before the miner's part is looked at."""
+    job.require_folders(spec.base_model, spec.checkpoint)
     job.verify_tree(Path(spec.base_model), spec.base_sha256, "base model")
     return loading.load_base(Path(spec.base_model)), job.read_rows(spec)
 

@@ -85,5 +85,9 @@ def _refuse_code(folder: Path) -> None:
         path = folder / name
         if not path.is_file():
             raise PrerequisiteError(f"the base model {folder} has no {name}: prepare the challenge again")
-        if "auto_map" in json.loads(path.read_bytes()):
+        try:
+            asks = "auto_map" in json.loads(path.read_bytes())
+        except ValueError as e:
+            raise PrerequisiteError(f"the base model's {path} is not JSON: {e}") from e
+        if asks:
             raise PrerequisiteError(f"the base model's {name} asks for code of its own (auto_map): choose another base")

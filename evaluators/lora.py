@@ -167,9 +167,7 @@ class LoraAdapter:
         check_dtype(pair.b, b)
         rank = a.shape[0] if a.shape else 0
         if len(original.shape) != 2 or not 1 <= rank <= MOST_RANK:
-            raise SubmissionError(
-                f"tensor {shown(pair.a)} does not go with a matrix or has no rank of 1 to {MOST_RANK}"
-            )
+            raise SubmissionError(f"tensor {shown(pair.a)} is for no matrix, or has no rank of 1 to {MOST_RANK}")
         if a.shape != (rank, original.shape[1]) or b.shape != (original.shape[0], rank):
             raise SubmissionError(
                 f"the adapter's shapes {list(a.shape)} and {list(b.shape)} do not fit {shown(target)} "
