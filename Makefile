@@ -13,4 +13,4 @@ check: setup
 	@setup/check.sh
 
 lock: setup
-	@setup/lock.sh
+	@setup/lock.sh $(ARGS)

@@ -1,7 +1,9 @@
 """What `god up`, `down` and `status` show on a terminal."""
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -46,7 +48,9 @@ class LiveProgress:
 
 
 def status_table(reports: Sequence[ServiceReport]) -> Table:
-    table = Table("service", "state", "pid", "memory", "address", "up", "log", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in ("service", "state", "pid", "memory", "address", "up", "log"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("service", "pid", "memory", "up"))
     for report in reports:
         table.add_row(
             report.name,
@@ -55,6 +59,11 @@ def status_table(reports: Sequence[ServiceReport]) -> Table:
             f"{report.memory_mib} MiB" if report.memory_mib is not None else "",
             report.address,
             str(timedelta(seconds=report.uptime_seconds)) if report.uptime_seconds is not None else "",
-            report.log,
+            _from_here(report.log),
         )
     return table
+
+
+def _from_here(path: str) -> str:
+    """As one would type it."""
+    return os.path.relpath(path) if path.startswith(str(Path.cwd())) else path

@@ -19,7 +19,7 @@ from embedded.supervisor import RUNNING, STARTING, Supervisor
 from gateways.settings import load_settings
 
 LEAST_FREE_BYTES = 1 << 30
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 180.0
 """Until a service must be well; the first start of Prefect makes its database."""
 RETRY_SECONDS = 8.0
 """How long a program may fail and be started again by supervisord, say for a folder that is not yet let go of."""

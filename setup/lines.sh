@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: what they say, and Debian packages.
+# Sourced by the scripts beside it: what they say, Debian packages, and where uv finds packages.
 
 say() { echo "setup: $*" >&2; }
 
@@ -21,3 +21,14 @@ install_debian() { # PACKAGE…: as root; else say how
     export DEBIAN_FRONTEND=noninteractive
     $command >.setup/log 2>&1 || { apt-get update && $command; } >.setup/log 2>&1 || fail "$command failed: $(last_words)"
 }
+
+pip_settings_for_uv() { # uv does not read pip's
+    [[ -z "${PIP_FIND_LINKS:-}" ]] || export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS// /,}}"
+    [[ -z "${PIP_CERT:-}" ]] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$PIP_CERT}"
+    local index
+    index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
+    index=${PIP_INDEX_URL:-$index}
+    [[ -z "$index" ]] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
+}
+
+has_torch_wheel() { compgen -G "${UV_FIND_LINKS:-/nowhere}/torch-*.whl" >/dev/null; }

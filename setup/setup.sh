@@ -74,17 +74,8 @@ uv_install() {
     .venv/bin/uv pip install --python .venv/bin/python --quiet "$@" >.setup/log 2>&1
 }
 
-pip_settings_for_uv() { # uv does not read pip's
-    [[ -z "${PIP_FIND_LINKS:-}" ]] || export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS// /,}}"
-    [[ -z "${PIP_CERT:-}" ]] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$PIP_CERT}"
-    local index
-    index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
-    index=${PIP_INDEX_URL:-$index}
-    [[ -z "$index" ]] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
-}
-
 install_torch() { # not in the lock: the wheels for CPU and GPU have different hashes under one version
-    if compgen -G "${UV_FIND_LINKS:-/nowhere}/torch-*.whl" >/dev/null; then
+    if has_torch_wheel; then
         uv_install --no-deps "$torch"
     elif command -v nvidia-smi >/dev/null; then
         uv_install "$torch"
