@@ -3,14 +3,13 @@
 import io
 import json
 import struct
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.safetensors import BITS, TensorInfo, parameters, read_header, read_header_of
+from core.safetensors import BITS, TensorInfo, parameters, read_header
 
 F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
@@ -100,13 +99,6 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused() -> None:
     content = file_of({"a": F32}, bytes(8))
     with pytest.raises(ValueError, match="ends within its header"):
         read_header(io.BytesIO(content[:20]), len(content))
-
-
-def test_the_error_of_a_file_names_it(tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(b"\x80\x04 a pickle")
-    with pytest.raises(ValueError, match=r"model\.safetensors is not a sound safetensors file"):
-        read_header_of(path)
 
 
 @given(st.binary(max_size=200))

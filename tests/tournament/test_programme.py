@@ -1,0 +1,115 @@
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.challenge import Catalogue, ChallengeKind
+from core.ids import CHAMPION
+from core.tournament import RoundType
+from tests import builders
+from tests.tournament.states import CATALOGUE, active
+from tournament.programme import draw_round
+from tournament.rules import CLASSIC, DEMO, HoursBand, TournamentRules, named
+
+seeds = st.binary(min_size=32, max_size=32).map(bytes.hex)
+KINDS = (ChallengeKind.INSTRUCT, ChallengeKind.DPO, ChallengeKind.GRPO)
+WIDE = Catalogue(
+    models=tuple(
+        builders.model(name, parameters=size)
+        for name, size in (("small", 10**9), ("middle", 8 * 10**9), ("big", 30 * 10**9))
+    ),
+    datasets=tuple(builders.dataset(kind.value, kind=kind, rows=30_000) for kind in KINDS),
+)
+
+
+def plans(count: int, seed: str, rules: TournamentRules = CLASSIC, catalogue: Catalogue = WIDE):
+    round_ = draw_round(active(builders.entries(count), rules, seed), 1, rules, catalogue)
+    return round_.type, [plan for group in round_.groups for plan in group.challenges]
+
+
+@given(seeds)
+def test_a_group_has_one_instruct_challenge_of_a_small_model_and_two_hours(seed):
+    type_, (plan,) = plans(20, seed)
+    assert type_ is RoundType.GROUP and plan.kind is ChallengeKind.INSTRUCT
+    assert plan.model.parameters <= 4 * 10**9 and plan.training_seconds == 7200
+
+
+@given(seeds)
+def test_a_pairs_model_and_clock(seed):
+    type_, drawn = plans(8, seed)
+    assert type_ is RoundType.KNOCKOUT and len(drawn) == 4
+    assert all(plan.model.parameters <= 12 * 10**9 for plan in drawn)
+    assert {plan.training_seconds / 3600 for plan in drawn} <= {3, 4, 5}
+
+
+def test_the_kinds_of_pairs_come_in_the_rules_proportions():
+    drawn = Counter(plan.kind for i in range(250) for plan in plans(8, f"{i:064x}")[1])
+    shares = {kind: drawn[kind] / 1000 for kind in KINDS}
+    expected = {ChallengeKind.INSTRUCT: 0.5, ChallengeKind.DPO: 0.1875, ChallengeKind.GRPO: 0.3125}
+    assert all(abs(shares[kind] - expected[kind]) < 0.05 for kind in KINDS)
+
+
+def test_the_title_match_sets_two_of_each_kind_and_a_fifth_of_them_big():
+    drawn = [plans(1, f"{i:064x}") for i in range(200)]
+    assert all(type_ is RoundType.TITLE for type_, _ in drawn)
+    assert all(Counter(plan.kind for plan in six) == dict.fromkeys(KINDS, 2) for _, six in drawn)
+    big = sum(plan.model.parameters > 12 * 10**9 for _, six in drawn for plan in six)
+    assert abs(big / 1200 - 0.2) < 0.04
+
+
+@given(seeds)
+def test_no_two_challenges_share_a_seed(seed):
+    _, drawn = plans(14, seed)
+    assert len({plan.seed for plan in drawn}) == len(drawn)
+
+
+def test_only_kinds_that_the_hub_has_are_drawn():
+    instruct = WIDE.model_copy(update={"datasets": (builders.dataset(rows=30_000),)})
+    assert {plan.kind for plan in plans(14, "5e" * 32, catalogue=instruct)[1]} == {ChallengeKind.INSTRUCT}
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "message"),
+    [
+        (WIDE.model_copy(update={"models": ()}), "no model of 100,000,000 to"),
+        (WIDE.model_copy(update={"datasets": ()}), "no dataset"),
+        (WIDE.model_copy(update={"datasets": (builders.dataset(rows=1999),)}), "at least 2000 rows"),
+    ],
+)
+def test_a_hub_that_cannot_serve_is_named(catalogue, message):
+    with pytest.raises(ValueError, match=message):
+        plans(14, "5e" * 32, catalogue=catalogue)
+
+
+def test_the_demo_sets_its_own_clock():
+    _, drawn = plans(5, "5e" * 32, DEMO, CATALOGUE)
+    assert [plan.training_seconds for plan in drawn] == [DEMO.fixed_seconds]
+
+
+def test_the_champion_meets_the_challenger_on_the_same_challenges():
+    round_ = draw_round(active(builders.entries(1), DEMO), 1, DEMO, CATALOGUE)
+    assert round_.groups[0].members == (CHAMPION, builders.hotkey(1))
+    assert len(round_.groups[0].challenges) == 3
+
+
+def test_rules_survive_their_row():
+    for name in ("classic", "demo"):
+        assert TournamentRules.model_validate(named(name).model_dump(mode="json")) == named(name)
+
+
+def test_rules_under_which_a_round_would_not_get_smaller_are_refused():
+    with pytest.raises(ValueError, match="would not get smaller"):
+        TournamentRules(name="bad", knockout_limit=3, group_least=2, group_advance=8)
+
+
+def test_unknown_rules_are_named():
+    with pytest.raises(ValueError, match="no rules named 'fancy'"):
+        named("fancy")
+
+
+def test_hours_follow_the_rows():
+    rules = CLASSIC.model_copy(update={"hours": (HoursBand(below_rows=10**9, least=7, most=7),)})
+    assert plans(2, "5e" * 32, rules)[1][0].training_seconds == 7 * 3600
+    assert Decimal("0.2") == CLASSIC.big_model_share
