@@ -14,7 +14,6 @@ Source: https://github.com/huggingface/safetensors, README "Format" and safetens
 import json
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 MAX_HEADER_BYTES = 100_000_000
@@ -65,15 +64,6 @@ class TensorInfo(NamedTuple):
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
-
-
-def read_header_of(path: Path) -> dict[str, TensorInfo]:
-    """`read_header` of a file. Raises ValueError naming the file."""
-    with path.open("rb") as stream:
-        try:
-            return read_header(stream, path.stat().st_size)
-        except ValueError as e:
-            raise ValueError(f"{path.name} is not a sound safetensors file: {e}") from e
 
 
 def read_header(stream: BinaryIO, file_size: int, max_header_bytes: int = MAX_HEADER_BYTES) -> dict[str, TensorInfo]:

@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from core.artifacts import ArtifactKind, Manifest, TreeFile
 from core.challenge import Catalogue, ChallengeKind, DatasetInfo, ModelInfo
 from core.errors import IntegrityError, PrerequisiteError
-from core.safetensors import TensorInfo, parameters, read_header_of
+from core.safetensors import TensorInfo, parameters, read_header
 from core.value import Frozen
 from gateways.trees import regular_files, snapshot
 
@@ -136,9 +136,11 @@ def _count_parameters(folder: Path) -> int:
     weights = [folder / name for name in _model_files(folder) if name.endswith(".safetensors")]
     try:
         for path in weights:
-            tensors |= {(path.parent, name): tensor for name, tensor in read_header_of(path).items()}
+            with path.open("rb") as stream:
+                header = read_header(stream, path.stat().st_size)
+            tensors |= {(path.parent, name): tensor for name, tensor in header.items()}
     except ValueError as e:
-        raise PrerequisiteError(f"the model in {folder} cannot be used: {e}; copy the file again") from e
+        raise PrerequisiteError(f"{path} is not a sound safetensors file: {e}; copy it again") from e
     if not tensors or not (folder / "config.json").is_file():
         raise PrerequisiteError(f"{folder} is no model: it needs config.json and *.safetensors; complete or remove it")
     return parameters(tensors.values())

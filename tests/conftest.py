@@ -40,8 +40,9 @@ class RcloneServer:
 
     def start(self) -> None:
         rclone = Path(sysconfig.get_path("scripts"), "rclone")
-        command = [rclone, "serve", "s3", self.folder, f"--addr=127.0.0.1:{self.port}", "--config=/dev/null"]
-        command += [f"--auth-key={ACCESS_KEY},{SECRET_KEY}", "--log-level=ERROR"]
+        # It must not outlive a test run that is killed.
+        command = ["setpriv", "--pdeathsig=KILL", rclone, "serve", "s3", self.folder, "--config=/dev/null"]
+        command += [f"--addr=127.0.0.1:{self.port}", f"--auth-key={ACCESS_KEY},{SECRET_KEY}", "--log-level=ERROR"]
         self._process = subprocess.Popen(command, env={**os.environ, "HOME": str(self.folder)})
         deadline = time.monotonic() + 20
         while not self._answers():

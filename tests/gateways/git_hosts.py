@@ -1,4 +1,4 @@
-"""Repositories as no git client would make them, and a git host on this machine that misbehaves on demand."""
+"""Fetching in tests, repositories as no git client makes them, and a git host that misbehaves on demand."""
 
 import os
 import ssl
@@ -14,13 +14,32 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from core.errors import SubmissionError
+from gateways.git import GitRepositories
+from gateways.settings import RepositorySettings
+
 FILE, SCRIPT, LINK, SUBMODULE, FOLDER = b"100644", b"100755", b"120000", b"160000", b"40000"
+LOCAL = RepositorySettings(allow_local=True, max_mib=8, max_files=200, seconds=20)
 Entry = tuple[bytes, bytes, str]
 """Mode, name, object id."""
+
+
+def fetch(link: str, commit: str, into: Path, **settings: object) -> dict[str, bytes]:
+    """What `GitRepositories.fetch` wrote, by path."""
+    GitRepositories(LOCAL.model_copy(update=settings)).fetch(link, commit, into)
+    return {str(path.relative_to(into)): path.read_bytes() for path in into.rglob("*") if path.is_file()}
+
+
+def refusal(link: str, commit: str, into: Path, **settings: object) -> str:
+    """The reason that it refused with."""
+    with pytest.raises(SubmissionError) as caught:
+        fetch(link, commit, into, **settings)
+    return caught.value.reason
 
 
 class HostileRepository:
