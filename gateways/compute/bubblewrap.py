@@ -117,18 +117,8 @@ def _outer(gpus: list[Path]) -> list[str]:
     In a process namespace of its own, for its death to be everyone's: the signal of a dying parent does not reach a
     child of another user.
     """
-    arguments = [
-        "bwrap",
-        "--die-with-parent",
-        "--unshare-pid",
-        "--dev",
-        "/dev",
-        "--bind",
-        "/proc",
-        "/proc",
-        "--dir",
-        "/tmp",
-    ]  # noqa: S108
+    arguments = ["bwrap", "--die-with-parent", "--unshare-pid"]
+    arguments += ["--dev", "/dev", "--bind", "/proc", "/proc", "--dir", "/tmp"]  # noqa: S108
     arguments += [word for gpu in gpus for word in ("--dev-bind", str(gpu), str(gpu))]
     return arguments + lay_out("", [_system()], [], [PurePosixPath(STAGE)])
 
@@ -143,8 +133,7 @@ def _other_user() -> list[str]:
 def _inner(output: PurePosixPath | None, shm_bytes: int, tmp_bytes: int, gpus: list[Path]) -> list[str]:
     arguments = ["bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     arguments += ["--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--as-pid-1", "--clearenv"]
-    arguments += ["--cap-drop", "ALL", f"--uid={INSIDE_UID}", f"--gid={INSIDE_UID}", "--hostname", "sandbox"]
-    arguments = [word for argument in arguments for word in argument.split("=")]
+    arguments += ["--cap-drop", "ALL", "--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "sandbox"]
     arguments += ["--ro-bind", STAGE, "/"]
     if output is not None:
         arguments += ["--bind", f"{STAGE}{output}", str(output)]

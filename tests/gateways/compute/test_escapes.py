@@ -2,7 +2,6 @@
 
 import os
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -12,24 +11,15 @@ from tests.gateways.compute.machine import OUTPUT, Machine
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/shadow", "/root/.bashrc", "/home", "/var/run", "/var/lib", "/boot", "/sys/kernel", "/proc/kcore"]
+    "path", ["/etc/shadow", "/root/.bashrc", "/home", "/var/run", "/var/lib", "/boot", "/proc/kcore"]
 )
 def test_files_of_the_host_are_not_there(machine: Machine, path: str):
-    status = machine.run(
-        f"cat {path}/* {path}; ls {path}/*; [ -s {path} ] && [ -r {path} ] && [ ! -d {path} ] && exit 9"
-    )
-    assert status.exit_code != 9
-    for line in machine.log().splitlines():
-        assert not line.startswith("root:")
+    status = machine.run(f"ls -R {path}/ | grep -v :$ | grep . && exit 8; head -c 9 {path} | grep . && exit 9; exit 0")
+    assert status.ending is Ending.FINISHED, machine.log()
 
 
-def test_our_repository_and_settings_are_not_there(machine: Machine):
-    paths = [
-        REPOSITORY / "pyproject.toml",
-        REPOSITORY / "gateways",
-        REPOSITORY / "core",
-        machine.folder / "compute" / "runs",
-    ]
+def test_our_repository_and_state_are_not_there(machine: Machine):
+    paths = [REPOSITORY / "pyproject.toml", REPOSITORY / "gateways", REPOSITORY / "core", machine.folder / "compute"]
     machine.run("; ".join(f"[ -e {path} ] && echo seen {path}" for path in paths) + "; echo looked")
     assert "looked" in machine.log() and "seen" not in machine.log()
 
@@ -48,22 +38,17 @@ def test_the_network_is_not_there(machine: Machine):
         machine.run(script)
         with pytest.raises(TimeoutError):
             server.accept()
-    interfaces = [
-        line.split(":")[0].strip() for line in machine.log().splitlines() if ":" in line and "bytes" not in line
-    ]
-    assert "lo" in interfaces and "eth0" not in interfaces
+    interfaces = {line.split(":")[0].strip() for line in machine.log().splitlines() if ":" in line and "|" not in line}
+    assert "lo" in interfaces and not interfaces & {"eth0", "ens3", "docker0"}
 
 
-@pytest.mark.parametrize(
-    "place", ["/", "/usr", "/etc", "/workspace", "/app", "/dev", "/proc/sys/kernel/hostname", "/cache"]
-)
+@pytest.mark.parametrize("place", ["/", "/usr", "/etc", "/workspace", "/app", "/dev", "/proc/sys/kernel", "/cache"])
 def test_only_output_and_temporary_folders_can_be_written(machine: Machine, place: str):
     given = machine.folder / "given"
     given.mkdir()
+    given.chmod(0o777)
     inputs = ({"source": str(given), "target": "/cache"},)
-    machine.run(
-        f"[ -d {place} ] && echo x > {place}/x && echo wrote; echo x > {place} && echo wrote; echo tried", inputs=inputs
-    )
+    machine.run(f"(echo x > {place}/x) && echo wrote; (mkdir {place}/d) && echo wrote; echo tried", inputs=inputs)
     assert "tried" in machine.log() and "wrote" not in machine.log()
     assert list(given.iterdir()) == []
 
@@ -108,11 +93,9 @@ def test_nothing_can_be_mounted(machine: Machine):
 
 
 def test_processes_of_the_host_are_not_there(machine: Machine):
-    machine.run(
-        f"kill -9 {os.getpid()} && echo hit; kill -0 {os.getppid()} && echo hit; ls -d /proc/[0-9]* | wc -l; echo tried"
-    )
+    machine.run(f"kill -9 {os.getpid()} && echo hit; kill -0 {os.getppid()} && echo hit; ls -d /proc/[0-9]* | wc -l")
     assert "hit" not in machine.log()
-    assert int(next(line for line in machine.log().splitlines() if line.strip().isdigit())) < 12
+    assert int(next(line for line in machine.log().splitlines() if line.isdigit())) < 8
 
 
 def test_the_environment_has_no_secrets(machine: Machine, monkeypatch: pytest.MonkeyPatch):
@@ -159,6 +142,12 @@ exit 5
 
 
 @pytest.mark.sandbox
+def test_the_kernels_own_files_are_not_there(bubblewrap: Machine):
+    bubblewrap.run("ls /sys && echo seen; echo x > /proc/sys/kernel/hostname && echo wrote; echo tried")
+    assert "tried" in bubblewrap.log() and not {"seen", "wrote"} & set(bubblewrap.log().split())
+
+
+@pytest.mark.sandbox
 def test_no_namespace_can_be_made(bubblewrap: Machine):
     bubblewrap.run("unshare -U id && echo made; unshare -r id && echo made; unshare -n id && echo made; echo tried")
     assert "tried" in bubblewrap.log() and "made" not in bubblewrap.log()
@@ -185,9 +174,7 @@ def test_an_entry_in_the_output_cannot_lead_us_elsewhere(bubblewrap: Machine):
     assert bubblewrap.run(script, limits={"output_bytes": 1 << 20}).ending is Ending.FINISHED
 
 
-def test_reading_back_is_ours(machine: Machine):
-    machine.run(
-        f"echo x > {OUTPUT}/closed; chmod 000 {OUTPUT}/closed; mkdir {OUTPUT}/d; echo y > {OUTPUT}/d/y; chmod 000 {OUTPUT}/d"
-    )
+def test_what_it_closes_we_can_read_back(machine: Machine):
+    machine.run(f"cd {OUTPUT}; mkdir d; echo x > closed; echo y > d/y; chmod 000 closed d")
     assert (machine.output() / "closed").stat().st_mode & 0o400
-    assert Path(machine.output(), "d", "y").read_text() == "y\n"
+    assert (machine.output() / "d").stat().st_mode & 0o700 == 0o700
