@@ -5,10 +5,11 @@ from typing import assert_never
 from prefect import flow, get_run_logger
 from prefect.futures import wait
 
+from core.chain import Commitment
 from core.challenge import ChallengeStatus
-from core.errors import LeaseHeldError
+from core.errors import LeaseHeldError, TransientError
 from core.ids import TournamentId, round_id
-from core.tournament import TournamentState
+from core.tournament import TournamentKind, TournamentState
 from flows.challenge import prepare_challenge
 from flows.evaluation import evaluate
 from flows.training import train
@@ -18,7 +19,7 @@ from tasks.challenges import catalogue
 from tasks.contestants import carry
 from tasks.dispatch import DispatchExhaustedError, start_flow
 from tasks.leases import lease
-from tasks.registration import fetch_entry
+from tasks.registration import FetchedEntry, fetch_entry
 from tasks.telling import tell_bracket, tell_entries, tell_event, tell_standings, tell_title
 from tasks.tournaments import (
     cancel_tournament,
@@ -109,7 +110,6 @@ def collect_entries(state: TournamentState, closing_block: int, rules: Tournamen
     tournament = state.tournament
     neurons = {neuron.hotkey: neuron for neuron in metagraph(tournament.netuid).neurons}
     committed = [c for c in commitments(tournament.netuid, closing_block) if c.hotkey in neurons]
-    fetched = [fetch_entry.submit(commitment, tournament.kind) for commitment in committed]
     facts = [
         EntryFacts(
             hotkey=commitment.hotkey,
@@ -117,14 +117,28 @@ def collect_entries(state: TournamentState, closing_block: int, rules: Tournamen
             stake_rao=neurons[commitment.hotkey].stake_rao,
             payload=commitment.payload,
             registered_block=commitment.block_number,
-            **entry.model_dump(),
+            **fetched.model_dump(),
         )
-        for commitment, future in zip(committed, fetched, strict=True)
-        if (entry := future.result()) is not None
+        for commitment, fetched in fetch_entries(committed, tournament.kind)
     ]
     entries = judge_entries(facts, tournament.champion, rules)
     record_entries(tournament.tournament_id, entries, block_hash(closing_block))
     tell_entries(tournament.tournament_id, entries)
+
+
+def fetch_entries(committed: list[Commitment], kind: TournamentKind) -> list[tuple[Commitment, FetchedEntry]]:
+    """Fetch them side by side. One host that never answers refuses its entry; when none answers, it is our network."""
+    runs = [fetch_entry.submit(commitment, kind) for commitment in committed]
+    results = [run.result(raise_on_failure=False) for run in runs]
+    errors = [result for result in results if isinstance(result, BaseException)]
+    if errors and (len(errors) == len(results) or not isinstance(errors[0], TransientError)):
+        raise errors[0]
+    fetched = [unanswered(result) if isinstance(result, BaseException) else result for result in results]
+    return [(c, entry) for c, entry in zip(committed, fetched, strict=True) if entry is not None]
+
+
+def unanswered(error: BaseException) -> FetchedEntry:
+    return FetchedEntry(refusal=f"the repository's host did not answer in time, while others did: {error}")
 
 
 def prepare_round(state: TournamentState) -> None:
