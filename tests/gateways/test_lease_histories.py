@@ -117,8 +117,9 @@ class LeaseHistory(RuleBasedStateMachine):
 
 
 def test_histories_in_memory() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: LeaseHistory(memory_stores()), settings=settings(max_examples=100, deadline=None)
+    run_state_machine_as_test(
+        lambda: LeaseHistory(memory_stores()),  # type: ignore[arg-type]
+        settings=settings(max_examples=100, deadline=None),
     )
 
 
@@ -129,6 +130,7 @@ def test_histories_on_postgres(database: Database) -> None:
             transaction.execute("TRUNCATE leases")
         return LeaseHistory(postgres_stores(database))
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        fresh, settings=settings(max_examples=15, stateful_step_count=20, deadline=None)
+    run_state_machine_as_test(
+        fresh,  # type: ignore[arg-type]
+        settings=settings(max_examples=15, stateful_step_count=20, deadline=None),
     )

@@ -5,6 +5,7 @@ import pytest
 from core.errors import StaleStateError
 from core.evaluation import Evaluation, EvaluationOutcome, EvaluationPurpose
 from core.ids import ChallengeId, EvaluationId, TournamentId, TrainingId
+from core.tournament import RoundPlan
 from core.training import WorkStatus
 from tests import builders
 from tests.gateways.conftest import Stores
@@ -71,6 +72,12 @@ def test_a_request_names_only_what_is_there(
             EvaluationId(names["repeats"]) if names["repeats"] else None,
             "subject",
         )
+
+
+def test_a_training_is_measured_on_its_own_challenge(stores: Stores, drawn: RoundPlan, training: TrainingId) -> None:
+    other = drawn.groups[1].challenges[0].challenge_id
+    with pytest.raises(StaleStateError):
+        request_again(stores, other, training)
 
 
 def test_only_trainings_are_evaluated_for_a_tournament(stores: Stores, challenge: ChallengeId) -> None:

@@ -214,7 +214,8 @@ def test_an_outcome_is_recorded_once(stores: Stores, work: Work) -> None:
     done = work.load()
     with stores.tells_nothing():
         work.record(TOKEN, builders.attempt_end())
-        refuses(work.record_otherwise, TOKEN, builders.attempt_end())
+        for end in (builders.attempt_end(), None):
+            refuses(work.record_otherwise, TOKEN, end)
     assert work.load() == done
 
 
