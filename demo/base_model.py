@@ -13,7 +13,7 @@ from core.value import Frozen
 
 MODEL_ID = "god/stdlib-tiny"
 FOLDER = MODEL_ID.replace("/", "--")
-RECIPE = "recipe"
+MADE_FROM = "recipe"
 """File beside the model's that says what it was made from; its name has no ending that the hub would take."""
 
 
@@ -39,6 +39,9 @@ class Recipe(Frozen):
     seed: int = 0
 
 
+RECIPE = Recipe()
+
+
 class Progress(NamedTuple):
     done: float
     """0 to 1."""
@@ -46,33 +49,33 @@ class Progress(NamedTuple):
     """Of the newest step, nats per token."""
 
 
-def is_made(hub: Path) -> bool:
+def is_made(hub: Path, recipe: Recipe = RECIPE) -> bool:
     """The hub has the base model of this recipe and Python."""
-    made_from = hub / "models" / FOLDER / RECIPE
-    return made_from.is_file() and made_from.read_text() == Recipe().model_dump_json()
+    made_from = hub / "models" / FOLDER / MADE_FROM
+    return made_from.is_file() and made_from.read_text() == recipe.model_dump_json()
 
 
-def ensure(hub: Path, tell: Callable[[Progress], None]) -> None:
+def ensure(hub: Path, tell: Callable[[Progress], None], recipe: Recipe = RECIPE) -> None:
     """Make the base model unless it is there; whole or not at all.
 
     Raises PrerequisiteError with the last words of a pre-training that failed.
     """
-    if is_made(hub):
+    if is_made(hub, recipe):
         return
-    recipe, folder = Recipe().model_dump_json(), hub / "models" / FOLDER
+    folder = hub / "models" / FOLDER
     part = hub / f"{FOLDER}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     _pretrain(recipe, part, tell)
-    (part / RECIPE).write_text(recipe)
+    (part / MADE_FROM).write_text(recipe.model_dump_json())
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(exist_ok=True)
     part.rename(folder)
 
 
-def _pretrain(recipe: str, into: Path, tell: Callable[[Progress], None]) -> None:
+def _pretrain(recipe: Recipe, into: Path, tell: Callable[[Progress], None]) -> None:
     """Run `demo.pretraining` as a process of its own: torch's memory goes when it ends."""
-    command = [sys.executable, "-m", "demo.pretraining", str(into), recipe]
+    command = [sys.executable, "-m", "demo.pretraining", str(into), recipe.model_dump_json()]
     log = into.with_suffix(".log")
     quiet = {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # spinning threads would starve our services
     with (
