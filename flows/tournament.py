@@ -129,8 +129,8 @@ def collect_entries(state: TournamentState, closing_block: int, rules: Tournamen
 def fetch_entries(committed: list[Commitment], kind: TournamentKind) -> list[tuple[Commitment, FetchedEntry]]:
     """Fetch them side by side. One host that never answers refuses its entry; when none answers, it is our network."""
     runs = [fetch_entry.submit(commitment, kind) for commitment in committed]
-    results = [run.result(raise_on_failure=False) for run in runs]
-    errors: list[BaseException] = [result for result in results if isinstance(result, BaseException)]
+    results: list[FetchedEntry | BaseException | None] = [run.result(raise_on_failure=False) for run in runs]
+    errors = [result for result in results if isinstance(result, BaseException)]
     if errors and (len(errors) == len(results) or not isinstance(errors[0], TransientError)):
         raise errors[0]
     fetched = [unanswered(result) if isinstance(result, BaseException) else result for result in results]
