@@ -14,13 +14,12 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.variables import Variable
 
-from core.errors import PrerequisiteError
 from embedded.deployed import DIGEST
 from embedded.programs import POOLS
 from embedded.state import REPOSITORY, State
 
 FOLDER = REPOSITORY / "deployments"
-ALWAYS_SCHEDULED = "flows/sweep.py:sweep"
+ALWAYS_SCHEDULED = "flows.sweep.sweep"
 """The one schedule that runs without being asked for: without it nothing lost is found."""
 CONTROL_RUNS = 12
 """Flow runs of the control pool at a time; they mostly wait."""
@@ -71,8 +70,6 @@ def _make_queues(client: SyncPrefectClient) -> None:
 
 def _deploy(entry: Mapping[str, Any], schedules: bool) -> None:
     entrypoint = entry["entrypoint"]
-    if not (REPOSITORY / entrypoint.partition(":")[0]).exists():
-        raise PrerequisiteError(f"deployments/prefect.yaml names {entrypoint}, which is not there")
     limit = entry.get("concurrency_limit")
     pool = entry["work_pool"]
     RunnerDeployment.from_entrypoint(
