@@ -21,6 +21,7 @@ from typing import Protocol
 from core.compute import BuildFailure, ContainerSpec, ContainerStatus, Ending, Slot
 from core.errors import UnreachableError
 from gateways.compute.runs import Plan, Run, State
+from gateways.compute.supervisor.output import make_readable
 from gateways.settings import ComputeSettings
 
 SUPERVISOR_SECONDS = 20.0
@@ -110,6 +111,7 @@ class LocalCompute:
         run = self._run(name)
         if run.folder.exists():
             # rm takes down trees of any depth; hostile code wrote this one.
+            make_readable(run.output)
             subprocess.run(["rm", "-rf", "--one-file-system", "--", run.output], check=True)
             shutil.rmtree(run.folder, ignore_errors=True)
 

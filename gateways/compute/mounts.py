@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+ROOT = PurePosixPath("/")
+
 
 @dataclass(frozen=True)
 class Bind:
@@ -41,7 +43,7 @@ def lay_out(stage: str, layers: list[list[Bind]], extra: list[Bind], folders: It
         needed |= {piece.target for piece in laid}
         pieces = laid + pieces
     arguments: list[str] = []
-    made = {PurePosixPath("/")}
+    made = {ROOT}
     for piece in [*pieces, *extra]:
         arguments += _folders(stage, piece.target.parent, made) + _place(stage, piece)
     for folder in sorted(folders):
@@ -60,7 +62,7 @@ def _take_apart(bind: Bind, needed: set[PurePosixPath], lower: list[Bind]) -> It
 
 
 def _is_above(folder: PurePosixPath, needed: set[PurePosixPath]) -> bool:
-    return any(folder in target.parents for target in needed)
+    return folder == ROOT or any(folder in target.parents for target in needed)
 
 
 def _is_folder_of(target: PurePosixPath, binds: list[Bind]) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def check_output(folder: Path, limit: int) -> None:
     A file counts by its length or its blocks, whichever is more: neither holes nor preallocation go unseen.
     """
     size = 0
-    for count, entry in enumerate(_walk(folder), start=1):
+    for count, entry in enumerate(_walk(None, str(folder), 0), start=1):
         size += max(entry.st_size, entry.st_blocks * 512) if stat.S_ISREG(entry.st_mode) else 0
         if size >= limit:
             raise ExcessError(f"output reached its limit of {limit} bytes")
@@ -28,53 +29,34 @@ def check_output(folder: Path, limit: int) -> None:
             raise ExcessError(f"output has more than {MAX_ENTRIES} files and folders")
 
 
-def _walk(folder: Path) -> Iterator[os.stat_result]:
-    descriptor = os.open(folder, _FOLDER)
+def _walk(parent: int | None, name: str, depth: int) -> Iterator[os.stat_result]:
+    """Facts of all that is in a folder, and below. By descriptors, so that no link can slip in on the way."""
+    if depth > MAX_DEPTH:
+        raise ExcessError(f"output folders are nested deeper than {MAX_DEPTH}")
     try:
-        yield from _walk_open(descriptor, 0)
+        descriptor = os.open(name, _FOLDER, dir_fd=parent)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as e:
+        raise ExcessError(f"output folder {name[-80:]!r} cannot be measured: {e.strerror}") from None
+    try:
+        yield from _walk_open(descriptor, depth)
     finally:
         os.close(descriptor)
 
 
 def _walk_open(descriptor: int, depth: int) -> Iterator[os.stat_result]:
-    if depth > MAX_DEPTH:
-        raise ExcessError(f"output folders are nested deeper than {MAX_DEPTH}")
     with os.scandir(descriptor) as entries:
         for entry in entries:
             try:
                 facts = entry.stat(follow_symlinks=False)
-                yield facts
-                if stat.S_ISDIR(facts.st_mode):
-                    yield from _walk_child(descriptor, entry.name, depth + 1)
             except FileNotFoundError:
                 continue
-
-
-def _walk_child(parent: int, name: str, depth: int) -> Iterator[os.stat_result]:
-    try:
-        child = os.open(name, _FOLDER, dir_fd=parent)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as e:
-        raise ExcessError(f"output folder {name[:80]!r} cannot be measured: {e.strerror}") from None
-    try:
-        yield from _walk_open(child, depth)
-    finally:
-        os.close(child)
+            yield facts
+            if stat.S_ISDIR(facts.st_mode):
+                yield from _walk(descriptor, entry.name, depth + 1)
 
 
 def make_readable(folder: Path) -> None:
-    """Give ourselves read permission on files and folders, once nobody writes any more. Links are left alone."""
-    for path, mode in _regular(folder):
-        wanted = stat.S_IMODE(mode) | (0o700 if stat.S_ISDIR(mode) else 0o400)
-        if wanted != stat.S_IMODE(mode):
-            path.chmod(wanted)
-
-
-def _regular(folder: Path) -> Iterator[tuple[Path, int]]:
-    for path in sorted(folder.iterdir()):
-        mode = path.lstat().st_mode
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-            yield path, mode
-        if stat.S_ISDIR(mode):
-            yield from _regular(path)
+    """Give the owner all rights on files and folders, once nobody writes any more; `chmod -R` follows no link."""
+    subprocess.run(["chmod", "-R", "u+rwX", "--", folder], stderr=subprocess.DEVNULL, check=False)

@@ -187,13 +187,12 @@ class Watch:
 
     def _final(self, verdict: Verdict) -> Verdict:
         """An end of the miner's own making yields to an output that is too large."""
+        make_readable(self._run.output)
         if verdict.ending in (FINISHED, CRASHED, TIME_UP):
             verdict = self._excess() or verdict
         return replace(verdict, peak_memory_bytes=max(verdict.peak_memory_bytes, self._peak_memory))
 
     def _close(self, verdict: Verdict) -> None:
-        if verdict.ending != OUTPUT_TOO_LARGE:
-            make_readable(self._run.output)
         self._log.close()
         self._record(
             ended_at=_now(),
