@@ -27,7 +27,7 @@ from gateways.compute import seccomp
 from gateways.compute.gpus import device_files
 from gateways.compute.images import Image, ImageFolder
 from gateways.compute.mounts import Bind, lay_out
-from gateways.compute.plans import base_environment, plan_of, sandbox_uid
+from gateways.compute.plans import base_environment, plan_of, readable_input, sandbox_uid
 from gateways.compute.runs import Plan, Run, State
 from gateways.compute.supervisor.bubblewrap import SECCOMP, end_leftovers
 
@@ -173,16 +173,7 @@ def _is_in_system(path: Path) -> bool:
 
 def _inputs(spec: ContainerSpec) -> list[Bind]:
     inputs = sorted(spec.inputs, key=lambda mount: mount.target.count("/"))
-    return [Bind(_readable(Path(mount.source)), PurePosixPath(mount.target)) for mount in inputs]
-
-
-def _readable(path: Path) -> Path:
-    if not path.exists():
-        raise PrerequisiteError(f"input {path} is not there")
-    needed = 0o005 if path.is_dir() else 0o004
-    if sandbox_uid() is not None and path.stat().st_mode & needed != needed:
-        raise PrerequisiteError(f"input {path} must be readable by everybody: the sandbox is nobody in particular")
-    return path.resolve()
+    return [Bind(readable_input(mount), PurePosixPath(mount.target)) for mount in inputs]
 
 
 def _own_files(run: Run) -> list[Bind]:

@@ -23,7 +23,7 @@ from requests.exceptions import RequestException
 from core.compute import BuildFailure, ContainerSpec
 from core.errors import Fault, PrerequisiteError, UnreachableError
 from gateways.compute.engine import connected
-from gateways.compute.plans import base_environment, plan_of, sandbox_uid
+from gateways.compute.plans import base_environment, plan_of, readable_input, sandbox_uid
 from gateways.compute.runs import Plan, Run, State
 from gateways.compute.supervisor.container import end_leftovers
 
@@ -112,7 +112,7 @@ def _ulimit(name: str, value: int) -> dict[str, Any]:
 
 
 def _inputs(spec: ContainerSpec) -> list[dict[str, Any]]:
-    return [_mount(Path(mount.source).resolve(), mount.target, read_only=True) for mount in spec.inputs]
+    return [_mount(readable_input(mount), mount.target, read_only=True) for mount in spec.inputs]
 
 
 def _mount(source: Path, target: str, read_only: bool) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class ImageFolder:
             raise PrerequisiteError(f"the rooms core and evaluators are not below {REPOSITORY}: use a full checkout")
         image = Image(
             workdir="/tmp",  # noqa: S108
-            environment={"PYTHONPATH": "/opt/god"},
+            environment={"PYTHONPATH": "/opt/god", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"},
             entrypoint=("python", "-m", "evaluators"),
             command=("/job",),
             mounts=tuple(Mount(source=str(REPOSITORY / room), target=f"/opt/god/{room}") for room in rooms),

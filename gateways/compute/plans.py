@@ -1,9 +1,11 @@
 """What the plans of both drivers share."""
 
 import os
+from pathlib import Path
 from typing import Any
 
-from core.compute import ContainerSpec
+from core.compute import ContainerSpec, Mount
+from core.errors import PrerequisiteError
 from gateways.compute.runs import Plan
 
 SANDBOX_UID = 64700
@@ -14,6 +16,17 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEX
 def sandbox_uid() -> int | None:
     """The user that hostile code runs as on this machine; None where it has to be our own."""
     return SANDBOX_UID if os.geteuid() == 0 else None
+
+
+def readable_input(mount: Mount) -> Path:
+    """Raises PrerequisiteError for an input that is not there, or that the sandbox's user could not read."""
+    path = Path(mount.source)
+    if not path.exists():
+        raise PrerequisiteError(f"input {path} is not there")
+    needed = 0o005 if path.is_dir() else 0o004
+    if sandbox_uid() is not None and path.stat().st_mode & needed != needed:
+        raise PrerequisiteError(f"input {path} must be readable by everybody: the sandbox is nobody in particular")
+    return path.resolve()
 
 
 def base_environment(spec: ContainerSpec) -> dict[str, str]:

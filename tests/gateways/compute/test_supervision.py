@@ -205,10 +205,9 @@ def test_no_control_group_is_left(bubblewrap: Machine):
     assert [folder for folder in folders if Path(folder).exists()] == []
 
 
-@pytest.mark.sandbox
-def test_an_input_that_is_not_there_is_named(bubblewrap: Machine):
+def test_an_input_that_is_not_there_is_named(machine: Machine):
     with pytest.raises(PrerequisiteError, match="/no/such/input"):
-        bubblewrap.start("true", inputs=({"source": "/no/such/input", "target": "/cache"},))
+        machine.start("true", inputs=({"source": "/no/such/input", "target": "/cache"},))
 
 
 def test_slots_are_numbered_by_machine(tmp_path: Path):
