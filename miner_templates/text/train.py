@@ -208,15 +208,15 @@ class Row:
 
 
 def read_rows(path: Path, kind: dict[str, Any]) -> list[dict[str, str | None]]:
-    """The training rows; without the file or a column that `--dataset-type` names, one clear line and exit code 1."""
+    """The training rows; without the file or a column that is needed, one clear line and exit code 1."""
     if not path.is_file():
         raise SystemExit(f"no training data at {path}")
-    rows = json.loads(path.read_bytes())
+    rows: list[dict[str, str | None]] = json.loads(path.read_bytes())
     if not isinstance(rows, list) or not rows:
         raise SystemExit(f"{path} is no JSON list of rows")
-    columns = {kind.get(f"field_{name}") for name in ("instruction", "input", "output", "system")} - {None, ""}
-    if missing := sorted(columns - {column for row in rows for column in row}):
-        raise SystemExit(f"{path} lacks the columns {missing}; it has {sorted(rows[0])}")
+    for field in ("field_instruction", "field_output"):
+        if not any(kind.get(field) in row for row in rows):
+            raise SystemExit(f"{path} lacks the column {kind.get(field)!r} ({field}); it has {sorted(rows[0])}")
     return rows
 
 
@@ -330,7 +330,9 @@ def memory_of_one_device() -> float:
 def load_model(base: Path, method: Method) -> Any:
     """The base, ready to be trained: float32 with every weight free, or bfloat16 (on GPUs) under LoRA adapters."""
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     cuda = torch.cuda.is_available()
     placed = "auto" if method.sharded else int(os.environ.get("LOCAL_RANK", "0")) if cuda else None
     dtype = torch.bfloat16 if method.lora and cuda else torch.float32
@@ -577,21 +579,24 @@ def measure_speed(nats: Nats, model: Any, batch: Sequence[Row]) -> float:
     return sum(len(row.ids) for row in batch) / agree(time.monotonic() - began)
 
 
-def probe_rates(job: "Job", nats: Nats, model: Any, validation: Sequence[Row], tokens: int, rate: float) -> float:
+def probe_rates(job: "Job", nats: Nats, model: Any, keeper: Keeper, validation: Sequence[Row], tokens: int) -> float:
     """Try a few learning rates from the same start for a moment each; the one with the lowest held-out loss."""
     start = [weight.detach().clone() for weight in trainable(model)]
     seconds, losses = job.clock.left() * PROBE_SHARE, {}
-    for tried in [rate * factor for factor in PROBE_FACTORS]:
+    for rate in [job.rate * factor for factor in PROBE_FACTORS]:
         optimizer, began = adamw(model), time.monotonic()
-        for step, batch in enumerate(epochs(job.pairs, job.encode, tokens)):
-            descend(nats, optimizer, batch, tried * min(1.0, (step + 1) / FIRST_SAVE_STEP))
+        for step, batch in enumerate(epochs(job.pairs, job.encode, tokens), start=1):
+            descend(nats, optimizer, batch, rate * min(1.0, step / FIRST_SAVE_STEP))
+            if step == FIRST_SAVE_STEP and not keeper.saves:
+                keeper.offer(model)
             if agree(time.monotonic() - began) > seconds:
                 break
-        losses[tried] = nats.mean(validation)
+        losses[rate] = nats.mean(validation)
+        keeper.offer(model, losses[rate])
         for weight, kept in zip(trainable(model), start, strict=True):
             weight.data.copy_(kept)
     job.clock.say("held-out loss by learning rate: " + ", ".join(f"{r:.1e} {loss:.4f}" for r, loss in losses.items()))
-    return min(losses, key=lambda tried: losses[tried] if math.isfinite(losses[tried]) else math.inf)
+    return min(losses, key=lambda rate: losses[rate] if math.isfinite(losses[rate]) else math.inf)
 
 
 def train_lean(job: "Job", nats: Nats, model: Any, pacer: Pacer, tokens: int, rate: float) -> None:
@@ -619,9 +624,9 @@ def train_long(job: "Job", model: Any, pacer: Pacer, tokens: int, rate: float) -
 
     rows = job.encode(job.pairs)
     lengths = sorted(len(row.ids) for row in rows)
-    size = max(1, MICRO_TOKENS // lengths[-1 - len(lengths) // 20])
     rows_a_step = tokens * len(lengths) / sum(lengths)
     cuda, processes = torch.cuda.is_available(), int(os.environ.get("WORLD_SIZE", "1"))
+    size = max(1, min(MICRO_TOKENS, tokens // processes) // lengths[-1 - len(lengths) // 20])
     settings = SFTConfig(
         output_dir=tempfile.mkdtemp(),
         max_steps=pacer.max_steps,
@@ -664,9 +669,9 @@ class Job:
             raise SystemExit(f"no base model at {self.base}")
         rows = read_rows(paths.datasets / f"{told.task_id}_train_data.json", told.dataset_type)
         self.pairs, self.held_out = split([texts(row, told.dataset_type) for row in rows])
-        self.parameters = count_parameters(self.base)
-        gpus = torch.cuda.device_count()
-        self.method = choose_method(self.clock.seconds, self.parameters, memory_of_one_device(), gpus)
+        parameters, gpus = count_parameters(self.base), torch.cuda.device_count()
+        self.method = choose_method(self.clock.seconds, parameters, memory_of_one_device(), gpus)
+        self.rate = peak_rate(parameters, self.method.lora)
 
     def read_tokenizer(self) -> None:
         from transformers import AutoTokenizer
@@ -681,7 +686,7 @@ def join_processes(job: Job) -> None:
     if "RANK" in os.environ:
         from accelerate import PartialState
 
-        PartialState()
+        PartialState(cpu=not torch.cuda.is_available())
     elif job.method.processes > 1:
         os.environ[STARTED] = str(job.clock.started)
         launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={job.method.processes}"]
@@ -701,10 +706,11 @@ def train(job: Job) -> None:
     affords = affordable([len(row.ids) for row in validation], 2 * speed * clock.left() * VALIDATION_TIME_SHARE)
     validation = validation[:affords]
     clock.say(f"{len(job.pairs)} rows, {affords} held out, {speed:.0f} tokens a second, {method}")
-    tokens, rate = batch_tokens(clock.left(), speed), peak_rate(job.parameters, method.lora)
+    tokens, rate = batch_tokens(clock.left(), speed), job.rate
+    keeper = Keeper(job.target, job.base, job.model_id)
     if clock.seconds >= LONG_CLOCK_SECONDS:
-        rate = probe_rates(job, nats, model, validation, tokens, rate)
-    pacer = Pacer(clock, Keeper(job.target, job.base, job.model_id), nats, model, validation)
+        rate = probe_rates(job, nats, model, keeper, validation, tokens)
+    pacer = Pacer(clock, keeper, nats, model, validation)
     row_tokens = sum(len(row.ids) for row in validation) / len(validation)
     max_steps = max(1, math.ceil(MAX_EPOCHS * len(job.pairs) * row_tokens / tokens))
     pacer.begin(max_steps, tokens / speed, len(validation) * row_tokens / speed / 2)
@@ -724,3 +730,5 @@ def main(arguments: Sequence[str] | None = None, paths: Paths = Paths()) -> None
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # all is on the disk; the interpreter's tidying up would cost a second or more of the clock
