@@ -73,6 +73,8 @@ class ChainSettings(BaseModel):
 class DispatchSettings(BaseModel):
     mode: Literal["deployments", "inline"] = "deployments"
     """How trainings and evaluations are started: by work pool, or within the flow that asks."""
+    stale_seconds: float = Field(default=30.0, gt=0)
+    """Without a heartbeat for this long (six in a row are missed) a lease's holder is dead."""
 
 
 class Settings(BaseSettings):

@@ -21,7 +21,7 @@ from core.evaluation import Evaluation
 from core.ids import EvaluationId, TrainingId
 from core.training import Training, WorkStatus
 from gateways.wiring import ports, settings
-from tasks.leases import STALE_SECONDS
+from tasks.leases import stale_seconds
 from tasks.retrying import EFFECT
 
 ROW_POLL_SECONDS = 0.3
@@ -120,7 +120,7 @@ def _await_outcome(work: Work, run_id: UUID) -> None:
 
 
 def _living() -> set[str]:
-    return ports().leases.live_owners(STALE_SECONDS)
+    return ports().leases.live_owners(stale_seconds())
 
 
 def _flow_run(run_id: UUID) -> FlowRun:

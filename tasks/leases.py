@@ -12,12 +12,11 @@ from prefect.logging import get_logger
 from core.compute import Lease
 from core.errors import LeaseLostError, NoCapacityError, TransientError
 from core.ports import Leases
-from gateways.wiring import ports
+from gateways.wiring import ports, settings
 from tasks.retrying import EFFECT
 
-HEARTBEAT_SECONDS = 5.0
-STALE_SECONDS = 30.0
-"""Six missed heartbeats: the holder is dead and a successor may take over."""
+HEARTBEATS = 6
+"""So many are missed before a holder is dead and a successor may take over."""
 WAIT_SECONDS = 0.25
 
 
@@ -26,7 +25,7 @@ def acquire_lease(owner: str, holder: str, slots: int, seconds: float) -> Lease:
     """Wait for the slots; raises LeaseHeldError when another living flow run works for this owner."""
     while True:
         try:
-            return ports().leases.acquire(owner, holder, slots, seconds, STALE_SECONDS)
+            return ports().leases.acquire(owner, holder, slots, seconds, stale_seconds())
         except NoCapacityError:
             time.sleep(WAIT_SECONDS)
 
@@ -39,7 +38,11 @@ def release_lease(lease: Lease) -> None:
 @task(**EFFECT)
 def live_owners() -> set[str]:
     """For whom some living flow run works."""
-    return ports().leases.live_owners(STALE_SECONDS)
+    return ports().leases.live_owners(stale_seconds())
+
+
+def stale_seconds() -> float:
+    return settings().dispatch.stale_seconds
 
 
 @contextmanager
@@ -65,7 +68,7 @@ def _holder() -> str:
 
 
 def _heartbeat(store: Leases, held: Lease, done: threading.Event) -> None:
-    while not done.wait(HEARTBEAT_SECONDS):
+    while not done.wait(stale_seconds() / HEARTBEATS):
         try:
             store.heartbeat(held)
         except LeaseLostError as error:
