@@ -29,10 +29,14 @@ class EntryFacts(Frozen):
 
 
 def judge_entries(facts: Sequence[EntryFacts], champion: Champion, rules: TournamentRules) -> list[Entry]:
-    """Judge every entry, the earliest first: among identical code the first keeps its place."""
+    """Judge every entry, the earliest first: among identical code the first keeps its place.
+
+    The champion's standing commitment to the code that defends is no entry.
+    """
     taken: dict[str, Hotkey] = {}
     entries = []
-    for fact in sorted(facts, key=lambda fact: (fact.registered_block, fact.hotkey)):
+    challengers = [fact for fact in facts if (fact.hotkey, fact.tree) != (champion.hotkey, champion.tree)]
+    for fact in sorted(challengers, key=lambda fact: (fact.registered_block, fact.hotkey)):
         reason = _objection(fact, champion, taken, rules)
         if reason is None and fact.tree is not None:
             taken[fact.tree.sha256] = fact.hotkey
@@ -54,14 +58,9 @@ def _objection(fact: EntryFacts, champion: Champion, taken: dict[str, Hotkey], r
         return "LICENSE is missing or differs from the tournament's; copy the template's"
     if rules.notice_sha256 not in (None, fact.notice_sha256):
         return "NOTICE is missing or differs from the tournament's; copy the template's"
-    return _copied(fact.hotkey, fact.tree, champion, taken)
-
-
-def _copied(hotkey: Hotkey, tree: ArtifactRef, champion: Champion, taken: dict[str, Hotkey]) -> str | None:
-    if tree.sha256 == champion.tree.sha256:
-        owner = "this hotkey already holds the title with it" if hotkey == champion.hotkey else "it is the champion's"
-        return f"the same code defends the title already: {owner}"
-    if first := taken.get(tree.sha256):
+    if fact.tree.sha256 == champion.tree.sha256:
+        return "the same code defends the title already; it is the champion's"
+    if first := taken.get(fact.tree.sha256):
         return f"the same code was entered earlier by {first}"
     return None
 

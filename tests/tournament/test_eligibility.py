@@ -64,7 +64,11 @@ def test_a_copy_of_a_refused_entry_is_not_a_copy():
 def test_the_champions_code_cannot_be_entered():
     champion = builders.champion(1)
     assert "it is the champion's" in reason(facts(2, tree=champion.tree), champion=champion)
-    assert "already holds the title" in reason(facts(1, tree=champion.tree), champion=champion)
+
+
+def test_the_champions_own_commitment_to_it_is_no_entry():
+    champion = builders.champion(1)
+    assert judge_entries([facts(1, tree=champion.tree)], champion, RULES) == []
 
 
 def test_the_champion_may_enter_newer_code():
