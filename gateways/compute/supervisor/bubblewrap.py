@@ -19,6 +19,8 @@ CHANNEL, SECCOMP = 10, 11
 """Descriptors that the sandbox is started with: the launcher's socket, the system call filter."""
 OOM_SCORE = "500"
 """A machine short of memory takes a sandbox before anything of ours."""
+OUR_PROCESSES = 8
+"""Room in the group for bubblewrap and the launcher."""
 OOM_MEMORY_SECONDS = 5.0
 """How long after the kernel's out-of-memory kill the sandbox's death is put down to it."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -29,8 +31,8 @@ class BubblewrapSandbox:
 
     def __init__(self, plan: Plan, group_name: str) -> None:
         self._plan = plan
-        self._cgroup = cgroups.create(group_name)
-        self._cgroup.limit(plan.memory_bytes, plan.cpus, plan.pids + 8)
+        self._places = cgroups.places(group_name)
+        self._cgroup = cgroups.Cgroup({})
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = b""
         self._ended: dict[str, Any] | None = None
@@ -42,7 +44,7 @@ class BubblewrapSandbox:
     @property
     def trace(self) -> dict[str, Any]:
         """How `end_leftovers` finds what is left of it."""
-        return {"cgroups": self._cgroup.folders}
+        return {"cgroups": {controller: str(folder) for controller, folder in self._places.items()}}
 
     @property
     def log_source(self) -> int | None:
@@ -59,6 +61,8 @@ class BubblewrapSandbox:
 
     def launch(self) -> None:
         """Raises RefusedError."""
+        self._cgroup = cgroups.create(self._places)
+        self._cgroup.limit(self._plan.memory_bytes, self._plan.cpus, self._plan.pids + OUR_PROCESSES)
         read_filter, write_filter = os.pipe()
         os.write(write_filter, bytes.fromhex(self._plan.sandbox["seccomp"]))
         os.close(write_filter)

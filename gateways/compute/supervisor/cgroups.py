@@ -22,10 +22,6 @@ class Cgroup:
         self._folders = folders
         self._is_v2 = any((folder / "cgroup.controllers").exists() for folder in folders.values())
 
-    @property
-    def folders(self) -> dict[str, str]:
-        return {controller: str(folder) for controller, folder in self._folders.items()}
-
     def has(self, controller: str) -> bool:
         return controller in self._folders
 
@@ -81,14 +77,15 @@ class Cgroup:
         return {key: int(value) for key, value in (line.split() for line in lines)}
 
 
-def create(name: str, root: Path = ROOT) -> Cgroup:
-    """A new group in every controller that we may use."""
-    folders = {}
-    for controller in CONTROLLERS:
-        parent = _parent(root, controller)
-        if parent is not None and _made(parent / name):
-            folders[controller] = parent / name
-    return Cgroup(folders)
+def places(name: str, root: Path = ROOT) -> dict[str, Path]:
+    """Where a group of this name would stand, by controller; nothing is made yet."""
+    parents = {controller: _parent(root, controller) for controller in CONTROLLERS}
+    return {controller: parent / name for controller, parent in parents.items() if parent is not None}
+
+
+def create(folders: dict[str, Path]) -> Cgroup:
+    """A new group in those places that we may use."""
+    return Cgroup({controller: folder for controller, folder in folders.items() if _made(folder)})
 
 
 def _parent(root: Path, controller: str) -> Path | None:

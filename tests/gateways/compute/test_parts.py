@@ -154,7 +154,7 @@ def test_version_2_limits_and_counts(tmp_path: Path):
 
 
 def test_without_control_groups_there_is_an_empty_one(tmp_path: Path):
-    group = cgroups.create("god-x", tmp_path)
+    group = cgroups.create(cgroups.places("god-x", tmp_path))
     group.limit(1, 1.0, 1)
     assert not group.has("memory") and (group.memory_bytes(), group.oom_kills()) == (0, 0)
     group.destroy()

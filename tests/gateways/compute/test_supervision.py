@@ -196,6 +196,9 @@ def test_a_supervisor_killed_at_any_moment_leaves_an_end_or_a_fresh_start(bubble
         with suppress(ProcessLookupError):
             os.kill(state_of(bubblewrap, name).supervisor, signal.SIGKILL)
         assert bubblewrap.ended(name).ending in (Ending.LOST, Ending.CRASHED)
+        assert not any(
+            Path(folder).exists() for folder in state_of(bubblewrap, name).sandbox.get("cgroups", {}).values()
+        )
 
 
 @pytest.mark.sandbox
