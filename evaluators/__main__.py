@@ -48,7 +48,7 @@ def _ours(message: str) -> int:
 
 
 def _alone() -> NoReturn:
-    """`main` in a process of its own. Collecting garbage while modules load, and taking torch down, cost 2 s of 9."""
+    """`main` in a process of its own. Collecting garbage while modules load, and taking torch down, cost 2 s of 10."""
     gc.set_threshold(200_000)
     code = main(sys.argv[1:])
     sys.stdout.flush()
