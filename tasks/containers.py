@@ -70,7 +70,10 @@ def slot_limits(seconds: float, slots: int) -> Limits:
 
 
 class LogStream:
-    """Sends what a run wrote since the last time to the artifact store, piece by piece."""
+    """Sends what a run wrote since the last time to the artifact store, piece by piece.
+
+    A log that met its limit is replaced by its newest half, so a file that has shrunk is read from its start.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -82,6 +85,8 @@ class LogStream:
         if not is_last and time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOG_SECONDS
+        if path.is_file() and path.stat().st_size < self._sent:
+            self._sent = 0
         while piece := _read(path, self._sent):
             self._pieces.append(ports().artifacts.put_bytes(ArtifactKind.LOG, piece))
             self._sent += len(piece)
