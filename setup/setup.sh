@@ -70,8 +70,9 @@ install() {
     uv_install --no-deps --editable . || fail "cannot install the project: $(last_words)"
 }
 
+# Compiled here once: sandboxes read packages only, and would compile them at each start.
 uv_install() {
-    .venv/bin/uv pip install --python .venv/bin/python --quiet "$@" >.setup/log 2>&1
+    .venv/bin/uv pip install --python .venv/bin/python --compile-bytecode --quiet "$@" >.setup/log 2>&1
 }
 
 install_torch() { # not in the lock: the wheels for CPU and GPU have different hashes under one version
