@@ -43,12 +43,11 @@ class Supervisor:
     def __init__(self, state: State) -> None:
         self._state = state
         self._configuration = state.run / "supervisord.conf"
-        self._rpc = xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(state.socket))
 
     def processes(self) -> dict[str, ProcessInfo]:
         """Every program by name; empty when supervisord does not answer."""
         try:
-            answer = cast(list[dict[str, Any]], self._rpc.supervisor.getAllProcessInfo())
+            answer = cast(list[dict[str, Any]], self._ask("getAllProcessInfo"))
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return {}
         return {
@@ -86,17 +85,23 @@ class Supervisor:
         for name in names:
             if now[name].state not in (RUNNING, STARTING):
                 with suppress(xmlrpc.client.Fault):  # it was just restarting by itself
-                    self._rpc.supervisor.startProcess(name, False)
+                    self._ask("startProcess", name, False)
 
     def stop(self, names: Sequence[str]) -> None:
         """Stop programs that are there, and wait for it."""
         for name in names:
             with suppress(xmlrpc.client.Fault, OSError, http.client.HTTPException):
-                self._rpc.supervisor.stopProcess(name, True)
+                self._ask("stopProcess", name, True)
 
     def shut_down(self) -> None:
         with suppress(xmlrpc.client.Error, OSError, http.client.HTTPException):
-            self._rpc.supervisor.shutdown()
+            self._ask("shutdown")
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """One connection a question: it may come from any thread."""
+        transport = _UnixTransport(self._state.socket)
+        with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as remote:
+            return getattr(remote.supervisor, method)(*arguments)
 
 
 def _configuration_of(state: State, programs: Sequence[Program], environment: Mapping[str, str]) -> str:
@@ -155,5 +160,7 @@ class _UnixTransport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: object) -> http.client.HTTPConnection:  # noqa: ARG002
-        return _UnixConnection(self._path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = _UnixConnection(self._path)
+        self._connection = (host, connection)  # what `close` closes
+        return connection
