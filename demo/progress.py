@@ -50,11 +50,20 @@ def name_of(contestant: Contestant | Hotkey, names: Names, champion: Hotkey) -> 
     return names.get(Hotkey(contestant), f"{contestant[:8]}…")
 
 
+def with_names(text: str, names: Names) -> str:
+    """Hotkeys in a text become names."""
+    for hotkey, name in names.items():
+        text = text.replace(hotkey, name)
+    return text
+
+
 def lines(state: TournamentState, names: Names, now: datetime) -> list[Line]:
     """The champion first, then everybody in the order of entry."""
     champion = state.tournament.champion.hotkey
-    entrants = [_entrant_line(state, entry, name_of(entry.hotkey, names, champion), now) for entry in state.entries]
-    return [_champion_line(state, names, now), *entrants]
+    entries = sorted(state.entries, key=lambda entry: entry.registered_block)
+    entrants = [_entrant_line(state, entry, name_of(entry.hotkey, names, champion), now) for entry in entries]
+    told = [_champion_line(state, names, now), *entrants]
+    return [line._replace(detail=with_names(line.detail, names)) for line in told]
 
 
 def _champion_line(state: TournamentState, names: Names, now: datetime) -> Line:

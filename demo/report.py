@@ -9,7 +9,7 @@ from rich.text import Text
 from core.errors import Fault
 from core.ids import CHAMPION, Contestant, Hotkey
 from core.tournament import Standing, TitleResult
-from demo.progress import Names, name_of
+from demo.progress import Names, name_of, with_names
 from demo.summary import Entrant, Outcome, RoundSummary, SpyReport, Summary
 from demo.view import minutes, printable
 
@@ -27,7 +27,7 @@ def report(summary: Summary, places: Mapping[str, str]) -> RenderableType:
     parts: list[RenderableType] = [_round(round_, names, champion) for round_ in summary.rounds]
     if summary.title_match is not None:
         parts.append(_title(summary.title_match, names))
-    parts += [_weights(summary, names), _entrants(summary.entrants)]
+    parts += [_weights(summary, names), _entrants(summary.entrants, names)]
     if summary.spy is not None:
         parts.append(_spy(summary.spy))
     parts += [_costs(summary), _places(places), _verdict(summary)]
@@ -98,11 +98,11 @@ def _weights(summary: Summary, names: Names) -> Table:
     return table
 
 
-def _entrants(entrants: Sequence[Entrant]) -> Table:
+def _entrants(entrants: Sequence[Entrant], names: Names) -> Table:
     table = _table("What became of everybody", "miner", "hotkey", "outcome", "why")
     for entrant in entrants:
         outcome = Text(entrant.outcome, OUTCOME_STYLE.get(entrant.outcome, ""))
-        why = printable(_blamed(entrant.reason, entrant.fault))
+        why = printable(with_names(_blamed(entrant.reason, entrant.fault), names))
         table.add_row(printable(entrant.name), f"{entrant.hotkey[:8]}…", outcome, why)
     return table
 

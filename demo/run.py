@@ -1,6 +1,8 @@
 """The demo from its first line to its last."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -46,9 +48,20 @@ def run(state: State, driver: str, console: Console, began: float) -> bool:
 def stop(state: State, console: Console) -> None:
     from embedded.stopping import down
 
-    with console.status("stopping the services"):
+    with step(console, "stopping the services"):
         count = down(state)
     console.print(f"stopped {count} processes; what they keep stays in {state.folder}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def step(console: Console, what: str) -> Iterator[None]:
+    """A spinner for as long as it takes, or a plain line where there is no terminal."""
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(what, highlight=False)
+        yield
 
 
 def _prepare_hub(console: Console) -> None:
@@ -86,14 +99,14 @@ def _play(
     _enter(state, outside, console)
     tournament_id = unfinished(outside)
     if tournament_id is None:
-        with console.status("opening a tournament"):
+        with step(console, "opening a tournament"):
             tournament_id = open_tournament(outside, CHAMPION.hotkey)
     else:
         console.print(f"going on with {tournament_id}", highlight=False)
     finished = follow(tournament_id, outside, console, began)
     if finished.tournament.status is not TournamentStatus.FINISHED:
         return finished, None, spy_report(finished, outside)
-    with console.status("waiting for the weights"):
+    with step(console, "waiting for the weights"):
         setting = await_weights(tournament_id, outside)
     return finished, setting, spy_report(finished, outside)
 
@@ -104,7 +117,7 @@ def _enter(state: State, outside: Ports, console: Console) -> None:
 
     if not isinstance(outside.chain, LocalChain):
         raise PrerequisiteError("the demo plays on the local chain only: unset GOD_CHAIN__DRIVER")
-    with console.status("miners make their repositories and commit them on the chain"):
+    with step(console, "miners make their repositories and commit them on the chain"):
         enter_miners(outside.chain, settings().chain, folder_of(state) / "miners")
 
 

@@ -47,6 +47,13 @@ def test_the_champions_code_and_its_owners_entry_have_different_names():
     assert name_of(b.hotkey(1), NAMES, b.hotkey(1)) == "ada"
 
 
+def test_hotkeys_in_reasons_become_names():
+    copied = b.refused_entry(4, f"the same code was entered earlier by {b.hotkey(1)}")
+    state = playing()
+    told = lines(state.model_copy(update={"entries": (*state.entries[:3], copied)}), NAMES, b.at(12))
+    assert told[-1].detail == "the same code was entered earlier by ada"
+
+
 def test_headlines_name_the_step():
     collecting = playing().model_copy(update={"tournament": b.tournament(), "rounds": ()})
     assert headline(collecting, 107) == "takes entries for 3 more blocks"
