@@ -20,6 +20,10 @@ from gateways.postgres.migrate import migrate
 from gateways.settings import ArtifactSettings
 from tests.postgres_server import TestServer, running_server
 
+# Before Prefect is imported, for flows take it when they are defined: one task at a time, or they lock its SQLite.
+os.environ["PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS"] = "1"
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+
 ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
 
 

@@ -4,11 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.settings import (
-    PREFECT_LOGGING_TO_API_ENABLED,
-    PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
 from gateways import wiring
@@ -16,8 +12,7 @@ from gateways import wiring
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    one_thread = {PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS: 1, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with temporary_settings(one_thread), prefect_test_harness(server_startup_timeout=60):
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}), prefect_test_harness(server_startup_timeout=120):
         yield
 
 
