@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 from core.value import canonical_json, sha256_hex
-from embedded.state import REPOSITORY, State
+from embedded.state import REPOSITORY
 
 DIGEST = "god_deployments"
 """Prefect variable: digest of what was deployed, kept on the server so that an empty server is noticed."""
@@ -14,11 +14,11 @@ ROOMS = ("core", "deployments", "embedded", "flows")
 TIMEOUT_SECONDS = 30.0
 
 
-def digest_of(state: State, slots: int, schedules: bool) -> str:
+def digest_of(slots: int, schedules: bool) -> str:
     """Of everything that `embedded.deploying.deploy` would tell the server."""
     files = (path for room in ROOMS for path in (REPOSITORY / room).rglob("*"))
     texts = {str(path): sha256_hex(path.read_bytes()) for path in files if path.suffix in {".py", ".yaml", ".json"}}
-    return sha256_hex(canonical_json([texts, str(state.folder), slots, schedules]))
+    return sha256_hex(canonical_json([texts, slots, schedules]))
 
 
 def deployed_digest(api: str) -> str | None:

@@ -16,7 +16,7 @@ from prefect.variables import Variable
 
 from embedded.deployed import DIGEST
 from embedded.programs import POOLS
-from embedded.state import REPOSITORY, State
+from embedded.state import REPOSITORY
 
 FOLDER = REPOSITORY / "deployments"
 ALWAYS_SCHEDULED = "flows.sweep.sweep"
@@ -25,7 +25,7 @@ CONTROL_RUNS = 12
 """Flow runs of the control pool at a time; they mostly wait."""
 
 
-def deploy(state: State, slots: int, schedules: bool, digest: str) -> None:
+def deploy(slots: int, schedules: bool, digest: str) -> None:
     """Bring the server to what the files say, and leave their digest there.
 
     Args:
@@ -35,7 +35,7 @@ def deploy(state: State, slots: int, schedules: bool, digest: str) -> None:
     with get_client(sync_client=True) as client:
         limits = {"control": CONTROL_RUNS, "gpu-jobs": slots + 1}
         for pool in POOLS:
-            _make_pool(client, state, pool, limits[pool])
+            _make_pool(client, pool, limits[pool])
         _make_queues(client)
         for name, limit in _yaml(FOLDER / "limits.yaml").items():
             client.upsert_global_concurrency_limit_by_name(name, limit)
@@ -44,18 +44,18 @@ def deploy(state: State, slots: int, schedules: bool, digest: str) -> None:
     Variable.set(DIGEST, digest, overwrite=True)
 
 
-def _make_pool(client: SyncPrefectClient, state: State, name: str, limit: int) -> None:
+def _make_pool(client: SyncPrefectClient, name: str, limit: int) -> None:
     template = json.loads((FOLDER / "work_pools" / f"{name}.json").read_text())
     variables = template["variables"]["properties"]
     variables["working_dir"]["default"] = str(REPOSITORY)
-    variables["command"]["default"] = _logged(variables["command"]["default"], state.logs / "flow-runs.log")
+    variables["command"]["default"] = _logged(variables["command"]["default"])
     pool = WorkPoolCreate(name=name, type="process", base_job_template=template, concurrency_limit=limit)
     client.create_work_pool(pool, overwrite=True)
 
 
-def _logged(command: str, log: Path) -> str:
-    """The same process, writing to a file: it must be able to write when its worker is dead."""
-    return shlex.join(["sh", "-c", f"exec {command} >>{shlex.quote(str(log))} 2>&1"])
+def _logged(command: str) -> str:
+    """The same process, writing to a file of its machine: it must be able to write when its worker is dead."""
+    return shlex.join(["sh", "-c", f'exec {command} >>"$GOD_STATE/logs/flow-runs.log" 2>&1'])
 
 
 def _make_queues(client: SyncPrefectClient) -> None:

@@ -22,7 +22,7 @@ LEAST_FREE_BYTES = 1 << 30
 PATIENCE_SECONDS = 180.0
 """Until a service must be well; the first start of Prefect makes its database."""
 RETRY_SECONDS = 8.0
-"""How long a program may fail and be started again by supervisord, say for a folder that is not yet let go of."""
+"""For a given service that does not answer, and for one that supervisord has to start again and again."""
 ROTATE_BYTES = 64 << 20
 
 
@@ -143,13 +143,13 @@ class _Start:
         self.progress.begins("deployments")
         compute = load_settings().compute
         slots = len(compute.gpus) or compute.slots
-        digest = digest_of(self.state, slots, schedules)
+        digest = digest_of(slots, schedules)
         if deployed_digest(self.addresses.environment[PREFECT_API]) == digest:
             self.progress.done("deployments", "as they were")
             return
         from embedded.deploying import deploy
 
-        deploy(self.state, slots, schedules, digest)
+        deploy(slots, schedules, digest)
         self.progress.done("deployments", "deployed")
 
     def _wait_for(self, name: str) -> None:
@@ -162,7 +162,8 @@ class _Start:
                 self.progress.done(name, f"{time.monotonic() - began:.1f} s" if process else "given")
                 return
             waited = time.monotonic() - began
-            if waited > PATIENCE_SECONDS or (process and process.gives_up and waited > RETRY_SECONDS):
+            patience = RETRY_SECONDS if process is None or process.gives_up else PATIENCE_SECONDS
+            if waited > patience:
                 raise PrerequisiteError(self._why_not(name, ours=process is not None))
             time.sleep(0.25)
 

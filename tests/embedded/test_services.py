@@ -12,8 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from embedded.addresses import DSN, PREFECT_API, Server, recorded
-from embedded.health import http_answers
+from embedded.addresses import DSN, Server, any_free_port, is_free, recorded
 from tests.embedded.conftest import House, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.postgres]
@@ -91,40 +90,32 @@ def test_an_up_that_was_killed_is_done_by_the_next(make_house: MakeHouse) -> Non
     house.until_healthy()
 
 
-def test_down_leaves_no_process_and_no_port_and_up_finds_the_data_again(make_house: MakeHouse) -> None:
+def test_down_leaves_nothing_and_up_finds_the_data_again_though_a_port_is_taken(make_house: MakeHouse) -> None:
     house = make_house()
     house.up()
-    dsn, api = house_address(house, DSN), house_address(house, PREFECT_API)
+    addresses = recorded(house.state)
+    assert addresses is not None
+    dsn, port = addresses.environment[DSN], addresses.port(Server.S3)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE TABLE keepsake ()")
     processes = house.processes()
     assert house.god("down").returncode == 0
     assert not house.processes()
     assert not any(process.is_running() for process in processes)
-    assert not http_answers(f"{api}/health")
-    house.up()
+    assert all(is_free(addresses.port(server)) for server in Server)
+    with closing(socket.create_server(("127.0.0.1", port))):
+        said = house.up().stdout
+    assert f"port {port} of s3 is taken" in said
+    house.until_healthy()
     assert house_address(house, DSN) == dsn
     with psycopg.connect(dsn) as connection:
         connection.execute("SELECT FROM keepsake")
 
 
-def test_a_taken_port_is_changed_and_said(make_house: MakeHouse) -> None:
-    house = make_house()
-    house.up()
-    house.god("down")
-    addresses = recorded(house.state)
-    assert addresses is not None
-    port = addresses.port(Server.S3)
-    with closing(socket.create_server(("127.0.0.1", port))):
-        said = house.up().stdout
-    assert f"port {port} of s3 is taken" in said
-    house.until_healthy()
-
-
 def test_given_services_are_used_and_not_started(house: House, make_house: MakeHouse) -> None:
     ours = recorded(house.state)
     assert ours is not None
-    other = make_house(**{**ours.environment, DSN: ours.environment[DSN].replace("/god", "/postgres")})
+    other = make_house(**{**ours.environment, DSN: ours.environment[DSN].removesuffix("god") + "postgres"})
     other.up()
     assert sorted(other.programs()) == ["worker-control", "worker-gpu-jobs"]
     assert {name: report.state for name, report in other.reports().items() if name in list(Server)} == {
@@ -134,13 +125,14 @@ def test_given_services_are_used_and_not_started(house: House, make_house: MakeH
     }
 
 
-def test_a_given_service_that_does_not_answer_is_named(make_house: MakeHouse, free_port: int) -> None:
-    house = make_house(GOD_DATABASE__DSN=f"postgresql://nobody@127.0.0.1:{free_port}/god")
-    waiting = subprocess.Popen(**house.command("up"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    _, error = waiting.communicate(timeout=120)
-    assert waiting.returncode == 2
-    assert error.count("\n") == 1
-    assert "GOD_DATABASE__DSN" in error
+def test_a_given_service_that_does_not_answer_is_named(house: House, make_house: MakeHouse) -> None:
+    ours = recorded(house.state)
+    assert ours is not None
+    nowhere = f"postgresql://nobody@127.0.0.1:{any_free_port()}/god"
+    said = make_house(**{**ours.environment, DSN: nowhere}).god("up")
+    assert said.returncode == 2
+    assert said.stderr.count("\n") == 1
+    assert "GOD_DATABASE__DSN" in said.stderr
 
 
 def test_status_without_any_up_exits_1(make_house: MakeHouse) -> None:
