@@ -161,6 +161,9 @@ class Leases(Protocol):
     def live_owners(self, stale_seconds: float) -> set[str]:
         """Owners with a lease whose holder is alive."""
 
+    def stale(self, stale_seconds: float) -> list[Lease]:
+        """Unexpired leases whose holder is not alive, by owner."""
+
 
 class Weights(Protocol):
     """Weight settings, each derived from one piece of evidence."""

@@ -9,7 +9,7 @@ from core.tournament import TournamentKind
 from flows.tournament import run_tournament
 from flows.weights import set_weights
 from tasks.dispatch import start_flow
-from tasks.leases import live_owners
+from tasks.leases import live_owners, release_leftovers
 from tasks.runs import remove_finished_runs
 from tasks.tournaments import finished_tournaments, open_tournaments
 from tasks.weights import get_evidence, latest_setting
@@ -22,6 +22,8 @@ REVIVE_SECONDS = 30
 @flow(name="sweep", flow_run_name="sweep")
 def sweep() -> None:
     """Cheap when all is well. Every step may be done again."""
+    if released := release_leftovers():
+        get_run_logger().info("released what dead flow runs held for %s", ", ".join(released))
     revive_tournaments()
     set_missing_weights()
     if removed := remove_finished_runs():

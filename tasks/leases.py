@@ -13,6 +13,7 @@ from core.compute import Lease
 from core.errors import LeaseLostError, NoCapacityError, TransientError
 from core.ports import Leases
 from gateways.wiring import ports, settings
+from tasks.outcomes import has_outcome
 from tasks.retrying import EFFECT
 
 HEARTBEATS = 6
@@ -27,12 +28,24 @@ def acquire_lease(owner: str, holder: str, slots: int, seconds: float) -> Lease:
         try:
             return ports().leases.acquire(owner, holder, slots, seconds, stale_seconds())
         except NoCapacityError:
-            time.sleep(WAIT_SECONDS)
+            if not release_leftovers.fn():
+                time.sleep(WAIT_SECONDS)
 
 
 @task(task_run_name="release-{lease.owner}", **EFFECT)
 def release_lease(lease: Lease) -> None:
     ports().leases.release(lease)
+
+
+@task(**EFFECT)
+def release_leftovers() -> list[str]:
+    """Release what nobody will: leases of dead holders whose work is over, or that hold no slot. Return the owners."""
+    leftovers = [
+        lease for lease in ports().leases.stale(stale_seconds()) if not lease.slots or has_outcome(lease.owner)
+    ]
+    for lease in leftovers:
+        ports().leases.release(lease)
+    return [lease.owner for lease in leftovers]
 
 
 @task(**EFFECT)

@@ -4,13 +4,11 @@ import re
 
 from prefect import task
 
-from core.errors import StaleStateError
-from core.ids import EvaluationId, TrainingId
-from core.training import WorkStatus
 from gateways.wiring import ports
+from tasks.outcomes import has_outcome
 from tasks.retrying import EFFECT
 
-_RUN = re.compile(r"^(?P<subject>.+?(?P<evaluation>-e\d+)?)-a\d+$")
+_RUN = re.compile(r"(?P<subject>.+)-a\d+")
 
 
 @task(**EFFECT)
@@ -24,15 +22,4 @@ def remove_finished_runs() -> list[str]:
 
 def _is_done(name: str) -> bool:
     match = _RUN.fullmatch(name)
-    if match is None:
-        return False
-    try:
-        return _status(match["subject"], bool(match["evaluation"])) is WorkStatus.DONE
-    except StaleStateError:
-        return True
-
-
-def _status(subject: str, is_evaluation: bool) -> WorkStatus:
-    if is_evaluation:
-        return ports().evaluations.load(EvaluationId(subject)).status
-    return ports().trainings.load(TrainingId(subject)).status
+    return match is not None and has_outcome(match["subject"])

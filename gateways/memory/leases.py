@@ -46,6 +46,11 @@ class MemoryLeases:
         unexpired = [row for owner in self._world.leases if (row := self._alive(owner))]
         return {row.owner for row in unexpired if not self._is_stale(row, stale_seconds)}
 
+    def stale(self, stale_seconds: float) -> list[Lease]:
+        unexpired = [row for owner in sorted(self._world.leases) if (row := self._alive(owner))]
+        rows = [row for row in unexpired if self._is_stale(row, stale_seconds)]
+        return [Lease(owner=row.owner, holder=row.holder, token=row.token, slots=row.slots) for row in rows]
+
     def _alive(self, owner: str) -> LeaseRow | None:
         """The owner's lease, unless it has expired."""
         row = self._world.leases.get(owner)

@@ -1,6 +1,8 @@
 """Leases under the database's clock, with fencing tokens from one sequence."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -56,6 +58,11 @@ class PostgresLeases:
             rows = transaction.execute(_SQL["live_owners"], {"stale_seconds": stale_seconds}).fetchall()
         return {row["owner"] for row in rows}
 
+    def stale(self, stale_seconds: float) -> list[Lease]:
+        with self._database.transaction() as transaction:
+            rows = transaction.execute(_SQL["stale"], {"stale_seconds": stale_seconds}).fetchall()
+        return [_lease(list(of_owner)) for _, of_owner in groupby(rows, key=itemgetter("owner"))]
+
 
 def _judge_claim(transaction: Transaction, owner: str, holder: str, stale_seconds: float) -> str:
     """`acquired`, `renewed` or `taken over`. Raises LeaseHeldError when another holder is alive."""
@@ -74,6 +81,10 @@ def _grant(transaction: Transaction, query: str, values: dict[str, Any]) -> Leas
     rows = transaction.execute(_SQL[query], values | {"token": token}).fetchall()
     if not rows:
         raise NoCapacityError(f"no instance has {values['slots']} free slots for {values['owner']}: try again later")
+    return _lease(rows)
+
+
+def _lease(rows: list[DictRow]) -> Lease:
     return read(Lease, rows[0], slots=_slots(rows))
 
 

@@ -86,6 +86,7 @@ class LeaseHistory(RuleBasedStateMachine):
     def living_owners_are_known(self) -> None:
         alive = {owner for owner, held in self.alive().items() if not self.is_stale(held)}
         assert self.port.live_owners(STALE) == alive
+        assert {lease.owner for lease in self.port.stale(STALE)} == set(self.alive()) - alive
 
     @invariant()
     def no_slot_is_held_twice(self) -> None:

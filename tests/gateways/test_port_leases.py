@@ -236,3 +236,17 @@ def test_live_owners_are_those_whose_holder_beats(stores: Stores) -> None:
     assert stores.leases.live_owners(STALE) == {"beating"}
     assert stores.leases.live_owners(2 * STALE) == {"quiet", "beating"}
     assert quiet.token < beating.token
+
+
+def test_stale_leases_are_told_as_they_are_held(stores: Stores) -> None:
+    stores.leases.register_slots(builders.slots(3))
+    slots, exclusive = acquire(stores, "t1", "a", slots=2), acquire(stores, "text-0001", "b", slots=0)
+    acquire(stores, "short", "c", seconds=10)
+    assert stores.leases.stale(STALE) == []
+    stores.pass_time(STALE + 10)
+    beating = acquire(stores, "t2", "d")
+    assert stores.leases.stale(STALE) == [slots, exclusive]
+    assert stores.leases.stale(2 * STALE) == []
+    stores.leases.release(slots)
+    assert stores.leases.stale(STALE) == [exclusive]
+    stores.leases.heartbeat(beating)

@@ -69,3 +69,9 @@ DELETE FROM leases WHERE kind = 'exclusive' AND owner = %(owner)s AND token = %(
 SELECT DISTINCT owner FROM leases
  WHERE expires_at > clock_timestamp()
    AND heartbeat_at >= clock_timestamp() - make_interval(secs => %(stale_seconds)s);
+
+-- name: stale
+SELECT * FROM leases
+ WHERE expires_at > clock_timestamp()
+   AND heartbeat_at < clock_timestamp() - make_interval(secs => %(stale_seconds)s)
+ ORDER BY owner;
