@@ -12,6 +12,8 @@ from core.errors import GodError, PrerequisiteError
 from embedded.state import this_state
 
 DRIVERS = {"bubblewrap": "bubblewrap", "docker": "containers"}
+PLAIN_WIDTH = 140
+"""Columns of the report where there is no terminal."""
 FAILED, PREREQUISITE, INTERRUPTED = 1, 2, 130
 
 
@@ -30,6 +32,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     told, began = parse(), time.monotonic()
     console, errors = Console(), Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     state = this_state()
     os.environ["GOD_STATE"] = str(state.folder)

@@ -78,7 +78,7 @@ MINERS = (
         with_changes(
             (
                 "return 0.0 if self.terminated else self.seconds - self.margin - self.elapsed()",
-                "return 100 * self.seconds - self.elapsed()",
+                "return 3 * self.seconds - self.elapsed()",
             )
         ),
     ),

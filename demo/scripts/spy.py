@@ -10,39 +10,63 @@ import errno
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-SECRETS = ("/etc/shadow", "/root", "/home", "/var/run/docker.sock", "/run/docker.sock", "/proc/1/root/root", "/dev/mem")
-TELLING = ("GOD_", "AWS_", "PREFECT_", "DSN", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL")
-TARGETS = ("test.json", "_test_data.json", "services.env", "postmaster.pid", "rclone.conf", "prefect.db")
-OTHER_SYSTEMS = {"proc", "sys", "dev"}
+SECRETS = ("/etc/shadow", "/var/run/docker.sock", "/run/docker.sock", "/proc/1/root/root", "/dev/mem", "/dev/kmsg")
+HOMES = ("/root", "/home", "/srv", "/mnt", "/media")
+SKELETON = {".bashrc", ".profile", ".bash_logout"}
+"""Of an image's own users."""
+PYTHON = {Path(place) for place in (sys.prefix, sys.base_prefix, *sys.path[1:]) if place.startswith("/")}
+"""The interpreter and its packages are given to everybody, wherever the host keeps them."""
+TELLING = {"GOD", "AWS", "PREFECT", "DSN", "SECRET", "TOKEN", "PASSWORD", "CREDENTIALS", "KEY"}
+TARGETS = ("test.json", "_test_data.json", "services.env", "postmaster.pid", "prefect.db", "summary.json")
+NOT_SEARCHED = {"proc", "sys", "dev", "usr"}
 
 
 def _readable(name: str) -> bool:
     path = Path(name)
     try:
-        return any(path.iterdir()) if path.is_dir() else bool(path.open("rb").read(1))
+        if path.is_dir():
+            return any(path.iterdir())
+        with path.open("rb", buffering=0) as file:
+            return bool(file.read(1))
     except OSError:
         return False
+
+
+def _strangers(folder: Path) -> Iterator[str]:
+    """What lies in a folder and does not belong to Python."""
+    try:
+        children = sorted(folder.iterdir())
+    except OSError:
+        return
+    for child in children:
+        if any(child in place.parents for place in PYTHON) and child not in PYTHON:
+            yield from _strangers(child)
+        elif child not in PYTHON and child.name not in SKELETON:
+            yield str(child)
 
 
 def host_files(_: Path) -> Iterator[str]:
     """What the host keeps to itself."""
     yield from filter(_readable, SECRETS)
+    for home in HOMES:
+        yield from (name for name in _strangers(Path(home)) if _readable(name))
 
 
 def hidden_files(_: Path) -> Iterator[str]:
     """The test set and our services' secrets, wherever they may lie."""
     for folder, folders, names in os.walk("/"):
         if folder == "/":
-            folders[:] = set(folders) - OTHER_SYSTEMS
-        if "site-packages" not in folder:
-            yield from (f"{folder}/{name}" for name in names if name.endswith(TARGETS))
+            folders[:] = set(folders) - NOT_SEARCHED
+        folders[:] = [name for name in folders if Path(folder, name) not in PYTHON]
+        yield from (f"{folder}/{name}" for name in names if name.endswith(TARGETS))
 
 
 def environment(_: Path) -> Iterator[str]:
-    yield from (name for name in os.environ if any(word in name.upper() for word in TELLING))
+    yield from (name for name in os.environ if TELLING.intersection(name.upper().split("_")))
 
 
 def processes(_: Path) -> Iterator[str]:
