@@ -9,7 +9,7 @@ from prefect import task
 
 from core.artifacts import ArtifactKind, ArtifactRef
 from core.compute import BuildFailure, ContainerSpec, ContainerStatus, Limits
-from core.errors import TransientError
+from core.errors import StaleStateError
 from gateways.wiring import ports, settings
 from tasks.retrying import EFFECT
 from tasks.telling import tell_log
@@ -38,7 +38,7 @@ def run_container(spec: ContainerSpec, on_start: Callable[[datetime], None]) -> 
     while True:
         status = compute.status(spec.name)
         if status is None:
-            raise TransientError(f"container run {spec.name} is not known to the engine after its start")
+            raise StaleStateError(f"container run {spec.name} was removed: somebody else has recorded its end")
         if status.started_at is not None and not is_told:
             on_start(status.started_at)
             is_told = True

@@ -46,12 +46,17 @@ class Driver(Protocol):
 
 
 class LocalCompute:
-    """Runs in folders below `folder/runs`; stand-in images below `folder/images`."""
+    """Runs in folders below `folder/runs`; stand-in images below `folder/images`.
+
+    Of a removed run an empty file below `folder/removed` is left: a process that stood still all the while, and does
+    not know that its work is done, must not run it again.
+    """
 
     def __init__(self, settings: ComputeSettings, folder: Path) -> None:
         self._settings = settings
         self._folder = folder.resolve()
         self._runs = self._folder / "runs"
+        self._removed = self._folder / "removed"
 
     @cached_property
     def driver(self) -> Driver:
@@ -81,7 +86,7 @@ class LocalCompute:
     def start(self, spec: ContainerSpec) -> None:
         """Returns when a supervisor has the run. Raises PrerequisiteError or UnreachableError."""
         run = self._run(spec.name)
-        if run.state() is not None:
+        if run.state() is not None or (self._removed / spec.name).exists():
             return
         run.propose(self.driver.plan(spec, run))
         _spawn_supervisor(run)
@@ -110,6 +115,8 @@ class LocalCompute:
         self.stop(name)
         run = self._run(name)
         if run.folder.exists():
+            self._removed.mkdir(exist_ok=True)
+            (self._removed / name).touch()
             # rm takes down trees of any depth; hostile code wrote this one.
             make_readable(run.output)
             subprocess.run(["rm", "-rf", "--one-file-system", "--", run.output], check=True)

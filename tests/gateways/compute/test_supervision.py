@@ -121,6 +121,14 @@ def test_a_removed_run_leaves_nothing(machine: Machine):
     assert machine.compute.status("run") is None and machine.compute.names() == []
 
 
+def test_a_removed_run_is_not_started_again(machine: Machine):
+    machine.run(f"echo run >> {OUTPUT}/runs")
+    machine.compute.remove("run")
+    machine.compute = machine.another()
+    machine.start(f"echo run >> {OUTPUT}/runs")
+    assert machine.compute.status("run") is None and machine.compute.names() == []
+
+
 def test_a_killed_supervisor_is_lost_and_leaves_no_process(machine: Machine):
     machine.start("echo begun; sleep 54321")
     machine.wait_for("begun")
