@@ -49,8 +49,8 @@ TARGET_STEPS = 400  # the batch grows once more steps than this would fit
 MICRO_TOKENS = 8192  # of one forward pass
 VALIDATION_SHARE = 0.05  # of the rows
 MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 8, 256
-VALIDATION_TIME_SHARE = 0.03  # of the time, for one validation
-CHECK_SHARE = 0.08  # of the time: validations and saves on the way
+VALIDATION_TIME_SHARE = 0.02  # of the time, for one validation
+CHECK_SHARE = 0.1  # of the time: validations and saves on the way
 MAX_CHECKS = 20
 FIRST_SAVE_STEP = 4
 LONG_CLOCK_SECONDS = 600.0  # from here on: learning-rate probe and SFTTrainer
@@ -508,11 +508,11 @@ class Pacer:
         self.done += 1
         self.average.update(self.steps)
         step_seconds = agree(time.monotonic() - self.began - self.all_checks) / self.done
-        if self.done != self.next_check:
+        if not self.next_check <= self.done < self.steps:
             return self._plan(step_seconds).steps == 0
         self._check()
         coming = self._plan(step_seconds)
-        self.next_check += coming.every
+        self.next_check = self.done + coming.every
         return coming.steps == 0
 
     def _plan(self, step_seconds: float) -> Plan:
@@ -531,21 +531,17 @@ class Pacer:
         self.clock.say(f"step {self.done} of {self.steps}: held-out loss {loss:.4f}{kept}")
 
     def finish(self) -> None:
-        """Offer the last weights and their average, where there is time for it."""
+        """Offer the last weights, then their average, each where there is time to look at it."""
         if not self.keeper.saves:
             self.keeper.offer(self.model)
-        terminated = bool(agree(self.clock.terminated))
-        if 2 * self.check_seconds > (
-            TERM_SECONDS if terminated else agree(self.clock.left(), "MIN") + self.clock.margin
-        ):
-            return
-        last = self.nats.mean(self.validation)
-        with self.average.applied():
-            averaged = self.nats.mean(self.validation)
-            kept = averaged < last and self.keeper.offer(self.model, averaged)
-        if not kept:
-            self.keeper.offer(self.model, last)
-        self.clock.say(f"{self.done} steps: last {last:.4f}, average {averaged:.4f}; submitted {self.keeper.best:.4f}")
+        for name, candidate in (("last", nullcontext), ("average", self.average.applied)):
+            room = TERM_SECONDS / 2 if self.clock.terminated else self.clock.left() + self.clock.margin
+            if agree(self.check_seconds > room):
+                return
+            with candidate():
+                loss = self.nats.mean(self.validation)
+                kept = "submitted" if self.keeper.offer(self.model, loss) else "left"
+            self.clock.say(f"{name} of {self.done} steps: held-out loss {loss:.4f}, {kept}")
 
 
 def adamw(model: Any) -> torch.optim.Optimizer:
@@ -643,6 +639,7 @@ def train_long(job: "Job", model: Any, pacer: Pacer, tokens: int, rate: float) -
         use_cpu=not cuda,
         gradient_checkpointing=cuda,
         dataloader_pin_memory=cuda,
+        ddp_find_unused_parameters=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         save_strategy="no",

@@ -118,10 +118,11 @@ class World:
         (self.root / "datasets" / "task-1_train_data.json").write_text(json.dumps(rows))
 
     def start(self, seconds: float, **changes: str) -> subprocess.Popen[str]:
-        program = PROGRAM.format(template=str(TEMPLATE), before=self.before, root=str(self.root))
+        program = self.scratch / "program.py"
+        program.write_text(PROGRAM.format(template=str(TEMPLATE), before=self.before, root=str(self.root)))
         environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
         process = subprocess.Popen(
-            [sys.executable, "-c", program, *self.arguments(seconds, **changes)],
+            [sys.executable, str(program), *self.arguments(seconds, **changes)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
