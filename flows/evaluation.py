@@ -1,11 +1,12 @@
 """Measure one checkpoint on one challenge's hidden test set."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from prefect import flow, get_run_logger
 
-from core.challenge import Challenge
+from core.challenge import Challenge, ChallengeData, ChallengeKind
 from core.compute import ContainerSpec, ContainerStatus, Ending, Lease, Mount
 from core.errors import Fault, LeaseHeldError
 from core.evaluation import Evaluation, EvaluationReport, EvaluationSpec
@@ -41,69 +42,75 @@ def evaluate(evaluation_id: str) -> None:
     state = load_tournament(tournament_of(evaluation.challenge_id))
     challenge = next(c for c in state.challenges if c.challenge_id == evaluation.challenge_id)
     rules = TournamentRules.model_validate(state.tournament.rules)
+    job = bring(evaluation, challenge)
     try:
         with lease(evaluation_id, slots=1, seconds=rules.evaluation_seconds + GRACE_SECONDS) as held:
-            while not attempt_once(load_evaluation(evaluation.evaluation_id), challenge, rules, held):
+            while not attempt_once(load_evaluation(evaluation.evaluation_id), job, rules, held):
                 get_run_logger().info("evaluation %s: another attempt", evaluation_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run measures %s: %s", evaluation_id, elsewhere)
 
 
-def attempt_once(evaluation: Evaluation, challenge: Challenge, rules: TournamentRules, held: Lease) -> bool:
-    """One attempt from claim to record; True when the evaluation has its outcome."""
-    if evaluation.status is WorkStatus.DONE:
-        return True
-    attempt = begin_evaluation(evaluation.evaluation_id, held)
-    spec = evaluation_spec(evaluation, challenge)
-    container = evaluation_container(spec, evaluation, challenge, attempt, rules, held)
-    status = run_container(container, partial(evaluation_started, evaluation.evaluation_id, held.token))
-    report = _report(spec, status)
-    earlier = [past for past in evaluation.attempts if past.number < attempt.number]
-    if isinstance(report, str):
-        _end_attempt(evaluation, status, report, earlier, rules, held)
-    else:
-        _record(evaluation, spec, status, report, held)
-    remove_container(container.name)
-    return isinstance(report, EvaluationReport)
+@dataclass(frozen=True)
+class Job:
+    """An evaluation's job folder; brought before it takes a slot, so that no slot waits for it."""
+
+    spec: EvaluationSpec
+    image: str
+    inputs: tuple[Mount, ...]
 
 
-def evaluation_spec(evaluation: Evaluation, challenge: Challenge) -> EvaluationSpec:
-    """Everything that the measurement depends on; the same for whoever measures."""
+def bring(evaluation: Evaluation, challenge: Challenge) -> Job:
+    """The only container that ever sees the test rows gets them here."""
     if challenge.data is None:
         raise ValueError(f"challenge {challenge.challenge_id} is not ready")
-    return EvaluationSpec(
-        evaluation_id=evaluation.evaluation_id,
-        kind=challenge.plan.kind,
-        dataset_type=challenge.data.dataset_type,
-        base_sha256=challenge.data.base_model.sha256,
-        checkpoint_sha256=evaluation.checkpoint.sha256,
-        test_sha256=challenge.data.test.sha256,
-    )
-
-
-def evaluation_container(
-    spec: EvaluationSpec,
-    evaluation: Evaluation,
-    challenge: Challenge,
-    attempt: Attempt,
-    rules: TournamentRules,
-    held: Lease,
-) -> ContainerSpec:
-    """Our evaluator's container: the only one that ever sees the test rows."""
-    if challenge.data is None:
-        raise ValueError(f"challenge {challenge.challenge_id} is not ready")
+    spec = evaluation_spec(evaluation, challenge.data, challenge.plan.kind)
     sources = {
         "/job/spec.json": write_spec(spec),
         spec.base_model: fetch(challenge.data.base_model),
         spec.checkpoint: fetch(evaluation.checkpoint),
         spec.test: fetch(challenge.data.test),
     }
+    inputs = tuple(Mount(source=str(source), target=target) for target, source in sources.items())
+    return Job(spec=spec, image=trusted_image(EVALUATOR), inputs=inputs)
+
+
+def attempt_once(evaluation: Evaluation, job: Job, rules: TournamentRules, held: Lease) -> bool:
+    """One attempt from claim to record; True when the evaluation has its outcome."""
+    if evaluation.status is WorkStatus.DONE:
+        return True
+    attempt = begin_evaluation(evaluation.evaluation_id, held)
+    container = evaluation_container(job, attempt, rules, held)
+    status = run_container(container, partial(evaluation_started, evaluation.evaluation_id, held.token))
+    report = _report(job.spec, status)
+    earlier = [past for past in evaluation.attempts if past.number < attempt.number]
+    if isinstance(report, str):
+        _end_attempt(evaluation, status, report, earlier, rules, held)
+    else:
+        _record(evaluation, job.spec, status, report, held)
+    remove_container(container.name)
+    return isinstance(report, EvaluationReport)
+
+
+def evaluation_spec(evaluation: Evaluation, data: ChallengeData, kind: ChallengeKind) -> EvaluationSpec:
+    """Everything that the measurement depends on; the same for whoever measures."""
+    return EvaluationSpec(
+        evaluation_id=evaluation.evaluation_id,
+        kind=kind,
+        dataset_type=data.dataset_type,
+        base_sha256=data.base_model.sha256,
+        checkpoint_sha256=evaluation.checkpoint.sha256,
+        test_sha256=data.test.sha256,
+    )
+
+
+def evaluation_container(job: Job, attempt: Attempt, rules: TournamentRules, held: Lease) -> ContainerSpec:
     return ContainerSpec(
         name=attempt.run_name,
-        image=trusted_image(EVALUATOR),
+        image=job.image,
         command=("/job",),
-        inputs=tuple(Mount(source=str(source), target=target) for target, source in sources.items()),
-        output_target=spec.outputs,
+        inputs=job.inputs,
+        output_target=job.spec.outputs,
         devices=tuple(slot.device for slot in held.slots if slot.device),
         limits=slot_limits(rules.evaluation_seconds, len(held.slots)),
     )

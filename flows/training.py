@@ -1,5 +1,6 @@
 """Train one contestant's script on one challenge."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -31,23 +32,44 @@ def train(training_id: str) -> None:
     state = load_tournament(tournament_of(training.challenge_id))
     challenge = next(c for c in state.challenges if c.challenge_id == training.challenge_id)
     rules = TournamentRules.model_validate(state.tournament.rules)
+    supplies = bring(training, challenge, rules)
     try:
         with lease(training_id, slots=1, seconds=challenge.plan.training_seconds + GRACE_SECONDS) as held:
-            while not attempt_once(load_training(training.training_id), challenge, rules, held):
+            while not attempt_once(load_training(training.training_id), challenge, rules, supplies, held):
                 get_run_logger().info("training %s: another attempt", training_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run trains %s: %s", training_id, elsewhere)
 
 
-def attempt_once(training: Training, challenge: Challenge, rules: TournamentRules, held: Lease) -> bool:
+@dataclass(frozen=True)
+class Supplies:
+    """What a training needs on this machine; brought before it takes a slot, so that no slot waits for it."""
+
+    image: str | BuildFailure
+    base_model: Path
+    rows: Path
+
+
+def bring(training: Training, challenge: Challenge, rules: TournamentRules) -> Supplies:
+    if challenge.data is None:
+        raise ValueError(f"challenge {challenge.challenge_id} is not ready")
+    return Supplies(
+        image=build_image(fetch(training.tree), rules.dockerfile, training.tree.sha256),
+        base_model=fetch(challenge.data.base_model),
+        rows=fetch(challenge.data.train),
+    )
+
+
+def attempt_once(
+    training: Training, challenge: Challenge, rules: TournamentRules, supplies: Supplies, held: Lease
+) -> bool:
     """One attempt from claim to record; True when the training has its outcome."""
     if training.status is WorkStatus.DONE:
         return True
-    image = build_image(fetch(training.tree), rules.dockerfile, training.tree.sha256)
-    if isinstance(image, BuildFailure):
-        return _record_unbuilt(training, image, held)
+    if isinstance(supplies.image, BuildFailure):
+        return _record_unbuilt(training, supplies.image, held)
     attempt = begin_training(training.training_id, held)
-    spec = training_container(training, challenge, attempt, image, held)
+    spec = training_container(training, challenge, attempt, supplies, held)
     status = run_container(spec, partial(training_started, training.training_id, held.token))
     checkpoint = collect_checkpoint(Path(status.output_path), challenge.challenge_id, _repository(training, challenge))
     earlier = [past for past in training.attempts if past.number < attempt.number]
@@ -57,20 +79,18 @@ def attempt_once(training: Training, challenge: Challenge, rules: TournamentRule
 
 
 def training_container(
-    training: Training, challenge: Challenge, attempt: Attempt, image: str, held: Lease
+    training: Training, challenge: Challenge, attempt: Attempt, supplies: Supplies, held: Lease
 ) -> ContainerSpec:
     """The miner's container by the training contract: base model and training rows in, one folder out."""
-    if challenge.data is None:
-        raise ValueError(f"challenge {challenge.challenge_id} is not ready")
     model = model_folder(challenge.plan.model.model_id)
     return ContainerSpec(
         name=attempt.run_name,
-        image=image,
+        image=str(supplies.image),
         command=training_arguments(challenge, _repository(training, challenge)),
         environment=OFFLINE,
         inputs=(
-            Mount(source=str(fetch(challenge.data.base_model)), target=model),
-            Mount(source=str(fetch(challenge.data.train)), target=dataset_file(challenge.challenge_id)),
+            Mount(source=str(supplies.base_model), target=model),
+            Mount(source=str(supplies.rows), target=dataset_file(challenge.challenge_id)),
         ),
         output_target=CHECKPOINTS,
         devices=tuple(slot.device for slot in held.slots if slot.device),
