@@ -25,6 +25,7 @@ from core.errors import Fault, PrerequisiteError, UnreachableError
 from gateways.compute.engine import connected
 from gateways.compute.plans import base_environment, plan_of, readable_input, sandbox_uid
 from gateways.compute.runs import Plan, Run, State
+from gateways.compute.supervisor.cgroups import BACKGROUND_SHARES
 from gateways.compute.supervisor.container import end_leftovers
 
 BUILD_SECONDS = 1800
@@ -95,6 +96,7 @@ def _create_arguments(spec: ContainerSpec, run: Run) -> dict[str, Any]:
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
         "nano_cpus": int(limits.cpus * 1e9),
+        "cpu_shares": BACKGROUND_SHARES,
         "pids_limit": limits.pids,
         "shm_size": limits.shm_bytes,
         "ulimits": [_ulimit("core", 0), _ulimit("fsize", limits.output_bytes)],

@@ -19,6 +19,8 @@ CHANNEL, SECCOMP = 10, 11
 """Descriptors that the sandbox is started with: the launcher's socket, the system call filter."""
 OOM_SCORE = "500"
 """A machine short of memory takes a sandbox before anything of ours."""
+NICENESS = 10
+"""Where there are no control groups: what watches the runs goes first."""
 OUR_PROCESSES = 8
 """Room in the group for bubblewrap and the launcher."""
 OOM_MEMORY_SECONDS = 5.0
@@ -117,6 +119,7 @@ class BubblewrapSandbox:
         self._cgroup.destroy()
 
     def _enter(self) -> None:
+        os.nice(NICENESS)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
         self._cgroup.enter()
