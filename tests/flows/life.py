@@ -1,0 +1,24 @@
+"""One life of a process that plays the tournament of a stage: `python -m tests.flows.life`."""
+
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from core.ports import Ports
+from core.tournament import TournamentKind
+from flows.opening import open_tournament
+from flows.sweep import sweep
+from gateways.wiring import settings, use_ports
+from tests import builders
+from tests.flows.staging import is_over, staged_ports
+
+
+def live(ports: Ports) -> None:
+    """As an operator would: open a tournament unless there is one; the sweep does the rest, until all is over."""
+    with use_ports(ports), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        if ports.tournaments.latest(TournamentKind.TEXT) is None:
+            open_tournament(rules="staged", first_champion=builders.hotkey(0))
+        while not is_over(ports):
+            sweep()
+
+
+if __name__ == "__main__":
+    live(staged_ports(settings()))
