@@ -1,0 +1,116 @@
+"""`god` as an operator and an auditor use it, against the in-memory twins."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from cli import PREREQUISITE_EXIT, app
+from cli.tournaments import tournament as tournament_view
+from core.artifacts import ArtifactKind
+from core.ids import CHAMPION, Contestant
+from core.ports import Ports
+from core.tournament import TournamentStatus, WeightSetting
+from core.value import canonical_json
+from gateways.memory import MemoryCompute, memory_ports
+from gateways.wiring import use_ports
+from tests import builders
+from tests.tournament.states import active, by_skill, play
+from tournament import weights
+from tournament.evidence import Evidence, tournament_evidence
+from tournament.rules import DEMO
+
+SKILL = {Contestant(builders.hotkey(1)): 0.5, Contestant(builders.hotkey(2)): "crashed: exit code 1", CHAMPION: 1.0}
+
+
+def god(*arguments: str) -> tuple[int, str]:
+    outcome = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    return outcome.exit_code, outcome.output
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Ports]:
+    with use_ports(memory_ports(MemoryCompute(lambda *_: None, tmp_path))) as ports:  # type: ignore[arg-type,return-value]
+        yield ports
+
+
+@pytest.fixture
+def setting(world: Ports) -> WeightSetting:
+    return recorded(world)
+
+
+def recorded(world: Ports, false_weights: dict[str, str] | None = None) -> WeightSetting:
+    """Weights as `set-weights` leaves them, or false ones."""
+    state = play(active(builders.entries(2), DEMO), DEMO, by_skill(SKILL))
+    evidence = Evidence(
+        policy=weights.CLASSIC_POLICY,
+        netuid=56,
+        burn_hotkey=builders.hotkey(99),
+        tournaments=(tournament_evidence(state, 1, "0.2"),),
+        participants=(),
+    )
+    published = world.artifacts.put_bytes(ArtifactKind.EVIDENCE, canonical_json(evidence))
+    return world.weights.plan(
+        builders.weight_setting(
+            setting_id=f"weights-{published.sha256[:16]}",
+            evidence=published,
+            weights=false_weights or weights.of(evidence),
+        )
+    )
+
+
+def test_weights_can_be_recomputed_from_the_store(setting: WeightSetting) -> None:
+    code, output = god("weights", "recompute")
+    assert code == 0 and "to the last digit" in output and "0.450000000000" in output
+
+
+def test_weights_can_be_recomputed_from_a_file_without_any_service(
+    setting: WeightSetting, world: Ports, tmp_path: Path
+) -> None:
+    (tmp_path / "evidence.json").write_bytes(world.artifacts.get_bytes(setting.evidence))
+    code, output = god("weights", "recompute", str(tmp_path / "evidence.json"))
+    assert code == 0 and all(weight in output for weight in setting.weights.values())
+
+
+def test_recorded_weights_that_do_not_follow_from_their_evidence_are_told(world: Ports) -> None:
+    false = recorded(world, {builders.hotkey(2): "1.000000000000"})
+    code, output = god("weights", "recompute")
+    assert code != 0 and f"{false.setting_id} records other weights" in output
+
+
+def test_without_weights_the_way_to_them_is_named(world: Ports) -> None:
+    code, output = god("weights", "show")
+    assert code == PREREQUISITE_EXIT and "set-weights/default" in output and "Traceback" not in output
+
+
+def test_a_halted_tournament_is_shown_and_goes_on(world: Ports) -> None:
+    store = world.tournaments
+    opened = store.open(builders.tournament())
+    store.record_entries(opened.tournament_id, builders.entries(2), builders.sha256("seed"))
+    store.halt(opened.tournament_id, "the engine refused 20 times")
+    _, shown = god("tournament", "show")
+    assert "halted" in shown and "the engine refused 20 times" in shown and "god tournament resume" in shown
+    code, output = god("tournament", "resume")
+    assert code == 0 and opened.tournament_id in output
+    assert store.load(opened.tournament_id).tournament.status is TournamentStatus.ACTIVE
+
+
+def test_an_unknown_tournament_is_one_line(world: Ports) -> None:
+    code, output = god("tournament", "show", "text-0404")
+    assert code == PREREQUISITE_EXIT and "text-0404" in output and "Traceback" not in output
+
+
+def test_a_finished_tournament_shows_standings_title_and_reasons() -> None:
+    state = play(active(builders.entries(2), DEMO), DEMO, by_skill(SKILL))
+    console = Console(width=220, record=True)
+    console.print(tournament_view(state))
+    text = console.export_text()
+    assert all(word in text for word in ("crashed: exit code 1 (miner)", "Title match", "holds the title", "0.500000"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["text-0001-e1", "--model", ".", "--challenge", "c"], ["--model", "."]])
+def test_what_to_measure_again_must_be_said_in_one_way(arguments: list[str], world: Ports) -> None:
+    code, output = god("reevaluate", *arguments)
+    assert code == PREREQUISITE_EXIT and "--challenge" in output
