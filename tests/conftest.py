@@ -20,8 +20,8 @@ from gateways.postgres.migrate import migrate
 from gateways.settings import ArtifactSettings
 from tests.postgres_server import TestServer, running_server
 
-# Before Prefect is imported, for flows take it when they are defined: one task at a time, or they lock its SQLite. So do
-# the services that write down events: each time that they are in its way, a client waits for two seconds.
+# Before Prefect is imported, for flows take it when they are defined: one task at a time, or they lock its SQLite. So
+# do the services that write down events: each time that they are in its way, a client waits for two seconds.
 os.environ["PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS"] = "1"
 for service in ("TASK_RUN_RECORDER", "EVENT_PERSISTER", "TRIGGERS"):
     os.environ[f"PREFECT_SERVER_SERVICES_{service}_ENABLED"] = "false"

@@ -9,8 +9,8 @@ import psycopg
 
 from core.compute import Ending
 from core.errors import Fault
-from core.evaluation import Evaluation
-from core.ids import CHAMPION, Contestant, Hotkey
+from core.evaluation import Evaluation, Scored
+from core.ids import CHAMPION, ChallengeId, Contestant, Hotkey, training_id
 from core.ports import Ports
 from core.tournament import Round, TournamentKind, TournamentState
 from core.training import Attempt, Training, WorkStatus
@@ -26,6 +26,8 @@ from tournament.title import title_gain
 Ends = list[tuple[Ending | None, Fault | None]]
 ONE_GOOD_END: Ends = [(Ending.FINISHED, None)]
 KILLED_TWICE: Ends = [(Ending.KILLED, Fault.PLATFORM), (Ending.KILLED, Fault.MINER)]
+TELLING = ("round_id", "attempt", "token", "dispatches")
+"""Details by which an event of one name and subject differs from another."""
 KILLED_REASON = "killed: killed by SIGKILL, and not by us"
 
 
@@ -35,8 +37,8 @@ def the_tournament(ports: Ports) -> TournamentState:
     return ports.tournaments.load(newest.tournament_id)
 
 
-def check_result(ports: Ports, losses: Mapping[int, str]) -> None:
-    """Rounds, title and weights are those of the pure rules for the recorded seed and the known losses."""
+def check_result(ports: Ports, losses: states.Losses) -> None:
+    """Rounds, title and weights are those of the pure rules for the recorded seed and these losses."""
     assert is_over(ports)
     state = the_tournament(ports)
     played = _played(state, losses)
@@ -48,16 +50,26 @@ def check_result(ports: Ports, losses: Mapping[int, str]) -> None:
     assert setting.weights == _weights(played)
 
 
-def _played(state: TournamentState, losses: Mapping[int, str]) -> TournamentState:
-    tournament, rules = state.tournament, TournamentRules.model_validate(state.tournament.rules)
-    assert tournament.seed is not None
+def known(losses: Mapping[int, str]) -> states.Losses:
+    """What the scripted miners of a stage reach."""
     skill: dict[Contestant, states.Loss] = {
         Contestant(builders.hotkey(number)): KILLED_REASON if loss == KILLED else float(loss)
         for number, loss in losses.items()
     }
-    skill[CHAMPION] = skill[Contestant(builders.hotkey(0))]
+    return states.by_skill({**skill, CHAMPION: skill[Contestant(builders.hotkey(0))]})
+
+
+def recorded(state: TournamentState) -> states.Losses:
+    """What a real evaluator measured of each training."""
+    losses = {e.training_id: e.outcome.loss for e in state.evaluations if isinstance(e.outcome, Scored)}
+    return lambda contestant, challenge: losses[training_id(ChallengeId(challenge), contestant)]
+
+
+def _played(state: TournamentState, losses: states.Losses) -> TournamentState:
+    tournament, rules = state.tournament, TournamentRules.model_validate(state.tournament.rules)
+    assert tournament.seed is not None
     opened = states.active(list(state.entries), rules, tournament.seed, champion=tournament.champion)
-    return states.play(opened, rules, states.by_skill(skill))
+    return states.play(opened, rules, losses)
 
 
 def _members(round_: Round) -> list[tuple[str, tuple[Contestant, ...]]]:
@@ -119,8 +131,7 @@ def _entry_points(ports: Ports, attempt: Attempt) -> int:
 def repeated(ports: Ports) -> list[tuple[Any, ...]]:
     """Events that tell one change twice."""
     told = Counter(
-        (event["subject"], event["event"], *(event["details"].get(name) for name in ("round_id", "attempt", "token")))
-        for event in all_events(ports)
+        (event["subject"], event["event"], *map(event["details"].get, TELLING)) for event in all_events(ports)
     )
     return [event for event, times in told.items() if times > 1]
 
@@ -134,6 +145,6 @@ def all_events(ports: Ports) -> Iterable[Mapping[str, Any]]:
 
 def processes(stage: Stage) -> list[psutil.Process]:
     """Supervisors and sandboxes of the stage."""
-    state = str(stage.folder / "state")
+    compute = str(stage.folder / "state/compute")
     found = psutil.process_iter(["cmdline"])
-    return [process for process in found if any(state in word for word in process.info["cmdline"] or ())]
+    return [process for process in found if any(compute in word for word in process.info["cmdline"] or ())]

@@ -105,27 +105,31 @@ class Stage:
         card = {"kind": "InstructTextTask", "columns": {"instruct": "source", "output": "docstring"}}
         (datasets / "numbers.json").write_text(json.dumps(card))
 
-    def enter(self, losses: Mapping[int, str], seconds: float = 0.4) -> None:
-        """Register each miner and commit its repository; 0 is the first champion."""
+    def enter(self, skills: Mapping[int, str], seconds: float = 0.4, code: Path = HERE / "scripted/miner") -> None:
+        """Register each miner and commit its repository; 0 is the first champion.
+
+        Args:
+            skills: By miner; stands in the repository's file `model`, before the seconds.
+        """
         chain = self.chain()
         chain.register(Hotkey(ChainSettings().burn_hotkey), Coldkey("burn"), 0)
-        for number, loss in losses.items():
+        for number, skill in skills.items():
             repository = self.folder / f"repositories/{number}"
             claim = EntryClaim(
                 kind=TournamentKind.TEXT,
                 repository=f"file://{repository}",
-                commit=make_repository(repository, loss, seconds),
+                commit=make_repository(repository, code, f"{skill} {seconds}\n"),
             )
             chain.register(builders.hotkey(number), builders.coldkey(number), 10**9)
             chain.commit(builders.hotkey(number), claim.payload)
 
 
-def make_repository(folder: Path, loss: str, seconds: float) -> str:
+def make_repository(folder: Path, code: Path, model: str) -> str:
     """A miner's git repository; returns its commit."""
-    shutil.copytree(HERE / "scripted/miner", folder)
+    shutil.copytree(code, folder)
     for name in ("LICENSE", "NOTICE"):
         shutil.copy(TEMPLATE / name, folder)
-    (folder / "model").write_text(f"{loss} {seconds}\n")
+    (folder / "model").write_text(model)
     _git(folder, "init", "--quiet")
     _git(folder, "add", ".")
     _git(folder, "-c", "user.name=miner", "-c", "user.email=miner@example.org", "commit", "--quiet", "-m", "entry")

@@ -5,11 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import replace
 
-import psutil
 import pytest
 
 from core.compute import Ending
@@ -17,7 +16,8 @@ from core.errors import Fault
 from core.ids import TrainingId
 from core.training import WorkStatus
 from gateways.compute.runs import Run
-from tests.flows.ledger import ONE_GOOD_END, Ends, check_once, check_result
+from tests.flows.blows import first_attempts, kill_bubblewrap, kill_first_process, kill_script, kill_supervisor, work_of
+from tests.flows.ledger import ONE_GOOD_END, Ends, check_once, check_result, known
 from tests.flows.staging import Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.postgres, pytest.mark.sandbox]
@@ -52,50 +52,6 @@ def outlived(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, error
 
 
-def running(stage: Stage) -> dict[str, Run]:
-    """Container runs whose script has begun and not ended, by name."""
-    folders = (stage.folder / "state/compute/runs").glob("*")
-    runs = [Run(folder) for folder in folders]
-    return {run.name: run for run in runs if _has_begun(run) and not _is_over(run)}
-
-
-def _has_begun(run: Run) -> bool:
-    return run.log.exists() and b" begins\n" in run.log.read_bytes()
-
-
-def _is_over(run: Run) -> bool:
-    state = run.state()
-    return state is None or state.ending is not None
-
-
-def kill_supervisor(run: Run) -> None:
-    _supervisor(run).kill()
-
-
-def kill_bubblewrap(run: Run) -> None:
-    _supervisor(run).children()[0].kill()
-
-
-def kill_first_process(run: Run) -> None:
-    _launcher(run).kill()
-
-
-def kill_script(run: Run) -> None:
-    _launcher(run).children()[0].kill()
-
-
-def _supervisor(run: Run) -> psutil.Process:
-    state = run.state()
-    assert state is not None
-    return psutil.Process(state.supervisor)
-
-
-def _launcher(run: Run) -> psutil.Process:
-    """Process 1 inside the sandbox."""
-    family = _supervisor(run).children(recursive=True)
-    return next(process for process in family if process.name().startswith("python"))
-
-
 BLOWS: tuple[tuple[Callable[[Run], None], Ends], ...] = (
     (kill_supervisor, LOST),
     (kill_bubblewrap, LOST),
@@ -115,25 +71,14 @@ def test_a_killed_sandbox_is_our_fault_and_costs_its_miner_nothing(stage: Stage)
                 blow(run)
                 unlucky[work_of(run)] = ends
         outlived(process)
-    check_result(stage.ports(), LOSSES)
+    check_result(stage.ports(), known(LOSSES))
     check_once(stage, stage.ports(), unlucky)
 
 
-def first_attempt(stage: Stage, process: subprocess.Popen[str], but: set[str], is_evaluation: bool) -> Run:
+def first_attempt(stage: Stage, process: subprocess.Popen[str], but: Set[str], is_evaluation: bool) -> Run:
     """Wait for one of work that was not struck yet."""
-    found: list[Run] = []
-
-    def look() -> bool:
-        firsts = [run for name, run in running(stage).items() if name.endswith("-a1")]
-        found[:] = [run for run in firsts if work_of(run) not in but and ("-e1-" in run.name) is is_evaluation]
-        return bool(found)
-
-    until(look, process)
-    return found[0]
-
-
-def work_of(run: Run) -> str:
-    return run.name.rpartition("-a")[0]
+    until(lambda: bool(first_attempts(stage, but, is_evaluation)), process)
+    return first_attempts(stage, but, is_evaluation)[0]
 
 
 def test_two_starts_of_one_tournament_join_into_one(stage: Stage) -> None:
@@ -142,7 +87,7 @@ def test_two_starts_of_one_tournament_join_into_one(stage: Stage) -> None:
     with life(stage) as one, life(stage) as other:
         outlived(one)
         outlived(other)
-    check_result(stage.ports(), LOSSES)
+    check_result(stage.ports(), known(LOSSES))
     check_once(stage, stage.ports())
 
 
@@ -157,7 +102,7 @@ def test_a_process_that_stands_still_finds_its_work_taken_and_changes_nothing(st
             outlived(successor)
         _, said = stuck.communicate(timeout=PATIENCE_SECONDS)
     assert "StaleStateError" in said
-    check_result(stage.ports(), LOSSES)
+    check_result(stage.ports(), known(LOSSES))
     check_once(stage, stage.ports())
 
 
