@@ -9,7 +9,8 @@ import time
 from rich.console import Console
 
 from core.errors import GodError, PrerequisiteError
-from embedded.state import this_state
+from demo.stage import alone
+from embedded.state import State, this_state
 
 DRIVERS = {"bubblewrap": "bubblewrap", "docker": "containers"}
 PLAIN_WIDTH = 140
@@ -31,30 +32,36 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     told, began = parse(), time.monotonic()
-    console, errors = Console(), Console(stderr=True)
+    console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     state = this_state()
     os.environ["GOD_STATE"] = str(state.folder)
+    try:
+        with alone(state):
+            return _play(state, told, console, began)
+    except GodError as error:
+        Console(stderr=True).print(f"demo: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return PREREQUISITE if isinstance(error, PrerequisiteError) else FAILED
+
+
+def _play(state: State, told: argparse.Namespace, console: Console, began: float) -> int:
+    """Whatever happens, the services are stopped, unless they are to be kept."""
     from demo.run import run, stop
 
+    is_kept = told.keep
     try:
-        complete = run(state, DRIVERS[told.compute], console, began)
+        return 0 if run(state, DRIVERS[told.compute], console, began) else FAILED
     except KeyboardInterrupt:
-        stop(state, console)
+        is_kept = False
         console.print("Interrupted. The next `make demo` goes on from here.")
         return INTERRUPTED
-    except GodError as error:
-        errors.print(f"demo: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        if not told.keep:
+    finally:
+        if is_kept:
+            console.print("The services stay up; `god down` stops them.")
+        else:
             stop(state, console)
-        return PREREQUISITE if isinstance(error, PrerequisiteError) else FAILED
-    if told.keep:
-        console.print("The services stay up; `god down` stops them.")
-    else:
-        stop(state, console)
-    return 0 if complete else FAILED
 
 
 if __name__ == "__main__":

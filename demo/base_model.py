@@ -32,8 +32,8 @@ class Recipe(Frozen):
     positions: int = 512
     sequence: int = 256
     batch: int = 4
-    steps: int = 450
-    seconds: float = 55.0
+    steps: int = 400
+    seconds: float = 50.0
     """Pre-training ends here at the latest, its schedule drawn together, so that slow machines wait no longer."""
     learning_rate: float = 2e-3
     seed: int = 0

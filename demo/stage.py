@@ -1,9 +1,11 @@
 """What stands before the curtain rises: settings, the hub, the miners and their entries."""
 
+import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import PrerequisiteError
@@ -23,6 +25,26 @@ BLOCK_SECONDS = 1.0
 def folder_of(state: State) -> Path:
     """Everything of the demo's own."""
     return state.folder / "demo"
+
+
+@contextmanager
+def alone(state: State) -> Iterator[None]:
+    """One demo at a time in a state folder. Raises PrerequisiteError when there is another one."""
+    try:
+        folder_of(state).mkdir(parents=True, exist_ok=True)
+        file = (folder_of(state) / "lock").open("w")
+    except OSError as error:
+        raise PrerequisiteError(
+            f"cannot write to {state.folder}: {error.strerror}; name another by GOD_STATE"
+        ) from error
+    with file as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PrerequisiteError(
+                f"another demo is at work in {state.folder}: wait for it, or name another folder by GOD_STATE"
+            ) from error
+        yield
 
 
 def settle_environment(state: State, driver: str) -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 from core.errors import PrerequisiteError
 from demo.__main__ import parse
 from demo.run import places_of, step, without_password
-from demo.stage import check_machine, settle_environment
+from demo.stage import alone, check_machine, settle_environment
 from embedded.addresses import Addresses, Kept, Server
 from embedded.state import State
 
@@ -60,3 +60,17 @@ def test_an_engine_is_named_by_what_people_call_it():
     )
     with pytest.raises(SystemExit):
         parse(["--compute", "kubernetes"])
+
+
+def test_two_demos_do_not_share_a_folder(tmp_path):
+    state = State(tmp_path / "var")
+    with alone(state), pytest.raises(PrerequisiteError, match="another demo is at work"), alone(state):
+        pass
+    with alone(state):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PrerequisiteError, match=r"cannot write to .*file/var"), alone(State(tmp_path / "file" / "var")):
+        pass
