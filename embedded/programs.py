@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded import postgres
-from embedded.addresses import Addresses, Server
+from embedded.addresses import DSN, Addresses, Server
 from embedded.state import MARK, REPOSITORY, State
 
 POOLS = ("control", "gpu-jobs")
@@ -57,6 +57,8 @@ def environment(state: State, addresses: Addresses) -> dict[str, str]:
         "PREFECT_LOGGING_EXTRA_LOGGERS": "gateways,tournament",
         "PREFECT_CLI_COLORS": "false",
     }
+    if {Server.POSTGRES, Server.PREFECT} <= addresses.embedded and postgres.installation(state).serves_prefect:
+        prefect["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = postgres.prefect_url(addresses.environment[DSN])
     rclone = {"RCLONE_AUTH_KEY": f'"{addresses.kept.access_key},{addresses.kept.secret_key}"'}
     ours = {MARK: str(state.folder), "GOD_STATE": str(state.folder), "PATH": f"{binaries}:{os.environ['PATH']}"}
     return {**os.environ, **prefect, **rclone, **addresses.environment, **ours}

@@ -49,8 +49,9 @@ def up(state: State, schedules: bool, progress: Progress) -> Addresses:
         supervisor = Supervisor(state)
         addresses, wanted = _launch(state, supervisor, progress)
         use_services(state)
-        supervisor.start([program.name for program in wanted])
         start = _Start(state, supervisor, addresses, progress)
+        start.databases()
+        supervisor.start([program.name for program in wanted])
         start.everything(schedules, [p.name for p in wanted if p.name.startswith(WORKER_PREFIX)])
         return addresses
 
@@ -106,6 +107,13 @@ class _Start:
     addresses: Addresses
     progress: Progress
 
+    def databases(self) -> None:
+        """First of all, for Prefect's server may keep its own there."""
+        if Server.POSTGRES in self.addresses.embedded:
+            self.supervisor.start([Server.POSTGRES.value])
+            self._wait_for(Server.POSTGRES)
+            postgres.create_databases(self.addresses.environment[DSN])
+
     def everything(self, schedules: bool, workers: list[str]) -> None:
         with ThreadPoolExecutor() as threads:
             steps = [threads.submit(self._database), threads.submit(self._bucket)]
@@ -118,11 +126,10 @@ class _Start:
         from gateways.postgres.migrate import migrate
         from gateways.wiring import connect
 
-        self._wait_for(Server.POSTGRES)
+        if Server.POSTGRES not in self.addresses.embedded:
+            self._wait_for(Server.POSTGRES)
         self.progress.begins("tables")
         dsn = self.addresses.environment[DSN]
-        if Server.POSTGRES in self.addresses.embedded:
-            postgres.create_database(dsn)
         applied = migrate(dsn)
         ports = connect(load_settings())
         slots = ports.compute.slots()
