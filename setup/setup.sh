@@ -10,6 +10,7 @@ torch=torch==2.13.0
 main() {
     need git git
     need bwrap bubblewrap
+    prefer_full_postgres
     mkdir -p .setup
     exec 9>.setup/lock
     flock 9
@@ -29,6 +30,17 @@ main() {
     echo "$wanted" >.setup/done
     rm .setup/unfinished
     say "done"
+}
+
+# With it Prefect's server need not use SQLite (docs/decisions/0002). Not asked of who is not root: it works without.
+prefer_full_postgres() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+    ((EUID == 0)) && command -v apt-get >/dev/null || return 0
+    [[ -e /etc/postgresql-common/createcluster.conf ]] || {
+        mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf # no server of the system's own
+    }
+    (install_debian postgresql) || say "going on without it"
 }
 
 stamp() { # of everything that .venv follows from; a moved .venv does not work
