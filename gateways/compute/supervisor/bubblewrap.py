@@ -19,7 +19,7 @@ CHANNEL, SECCOMP = 10, 11
 """Descriptors that the sandbox is started with: the launcher's socket, the system call filter."""
 OOM_SCORE = "500"
 """A machine short of memory takes a sandbox before anything of ours."""
-NICENESS = 10
+NICENESS = 5
 """Where there are no control groups: what watches the runs goes first."""
 OUR_PROCESSES = 8
 """Room in the group for bubblewrap and the launcher."""
