@@ -15,11 +15,12 @@ import pytest
 from core.compute import Ending
 from core.errors import Fault
 from embedded.addresses import DSN, S3_ACCESS_KEY, S3_ENDPOINT, S3_SECRET_KEY, recorded
+from gateways.compute.runs import Run
 from gateways.settings import ArtifactSettings
 from tests import builders
 from tests.embedded.conftest import House, until
 from tests.evaluators.conftest import save_base
-from tests.flows.blows import first_attempts, kill_bubblewrap, work_of
+from tests.flows.blows import kill_bubblewrap, running, work_of
 from tests.flows.ledger import ONE_GOOD_END, Ends, check_once, check_result, the_tournament
 from tests.flows.ledger import recorded as measured
 from tests.flows.staging import Stage, is_over
@@ -36,7 +37,7 @@ SETTINGS = {
     "GOD_DISPATCH__STALE_SECONDS": "6",
     "GOD_REPOSITORIES__ALLOW_LOCAL": "true",
 }
-PATIENCE_SECONDS = 400.0
+PATIENCE_SECONDS = 800.0
 
 
 @pytest.fixture
@@ -85,22 +86,22 @@ def open_tournament(house: House) -> None:
 
 
 class Killer:
-    """Kills one part after another, each while a training's script is running."""
+    """Kills one part after another, each while another training or evaluation is running."""
 
     def __init__(self, house: House) -> None:
         self._house = house
         self._stage = stage_of(house)
+        self._seen: set[str] = set()
         self.unlucky: dict[str, Ends] = {}
 
     def sandbox(self) -> None:
-        self._await_training()
-        run = first_attempts(self._stage, set(self.unlucky), is_evaluation=False)[0]
+        run = self._next_run()
         kill_bubblewrap(run)
         self.unlucky[work_of(run)] = [(Ending.LOST, Fault.PLATFORM), *ONE_GOOD_END]
 
     def service(self, name: str, with_flow_runs: bool = False) -> None:
         """Kill it, and with a worker the processes of its flow runs; return when it is there again."""
-        self._await_training()
+        self._next_run()
         pid = self._house.programs()[name].pid
         family = psutil.Process(pid).children(recursive=True) if with_flow_runs else []
         os.kill(pid, signal.SIGKILL)
@@ -108,23 +109,26 @@ class Killer:
             process.kill()
         until(lambda: self._house.programs()[name].pid not in (0, pid), PATIENCE_SECONDS)
 
-    def _await_training(self) -> None:
-        until(lambda: bool(first_attempts(self._stage, set(self.unlucky), is_evaluation=False)), PATIENCE_SECONDS)
+    def _next_run(self) -> Run:
+        until(lambda: bool(running(self._stage, self._seen)), PATIENCE_SECONDS)
+        run = running(self._stage, self._seen)[0]
+        self._seen.add(work_of(run))
+        return run
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_a_tournament_outlives_every_part_of_it(house: House) -> None:
     stage = stage_of(house)
     stage.enter(NOISE, SECONDS, Path(__file__).parent / "miner")
     open_tournament(house)
     killer = Killer(house)
     killer.sandbox()
-    killer.service("worker-gpu-jobs")
     killer.service("worker-gpu-jobs", with_flow_runs=True)
+    killer.service("worker-gpu-jobs")
     killer.service("worker-control", with_flow_runs=True)
     killer.service("prefect")
     killer.service("postgres")
     killer.service("s3")
-    until(lambda: is_over(stage.ports()), PATIENCE_SECONDS)
-    check_result(stage.ports(), measured(the_tournament(stage.ports())))
-    check_once(stage, stage.ports(), killer.unlucky)
+    until(lambda: is_over(stage.ports), PATIENCE_SECONDS)
+    check_result(stage.ports, measured(the_tournament(stage.ports)))
+    check_once(stage, stage.ports, killer.unlucky)

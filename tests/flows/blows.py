@@ -10,9 +10,13 @@ from tests.flows.staging import Stage
 
 def first_attempts(stage: Stage, but: Set[str], is_evaluation: bool) -> list[Run]:
     """First attempts whose script is running, of other trainings (or evaluations) than `but`."""
+    return [run for run in running(stage, but) if ("-e1-" in run.name) is is_evaluation and _has_begun(run)]
+
+
+def running(stage: Stage, but: Set[str]) -> list[Run]:
+    """First attempts that have started and not ended, at other work than `but`."""
     runs = [Run(folder) for folder in (stage.folder / "state/compute/runs").glob("*-a1")]
-    wanted = [run for run in runs if work_of(run) not in but and ("-e1-" in run.name) is is_evaluation]
-    return [run for run in wanted if _has_begun(run) and not _is_over(run)]
+    return [run for run in runs if work_of(run) not in but and _is_running(run)]
 
 
 def work_of(run: Run) -> str:
@@ -23,9 +27,9 @@ def _has_begun(run: Run) -> bool:
     return run.log.exists() and b" begins\n" in run.log.read_bytes()
 
 
-def _is_over(run: Run) -> bool:
+def _is_running(run: Run) -> bool:
     state = run.state()
-    return state is None or state.ending is not None
+    return state is not None and state.started_at is not None and state.ending is None
 
 
 def kill_supervisor(run: Run) -> None:

@@ -11,6 +11,7 @@ import struct
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import prefect.settings
@@ -77,6 +78,7 @@ class Stage:
         }
         return {**os.environ, **{name: str(value) for name, value in ours.items()}}
 
+    @cached_property
     def ports(self) -> Ports:
         """As a process that plays it has them."""
         settings = Settings.model_validate(

@@ -71,8 +71,8 @@ def test_a_killed_sandbox_is_our_fault_and_costs_its_miner_nothing(stage: Stage)
                 blow(run)
                 unlucky[work_of(run)] = ends
         outlived(process)
-    check_result(stage.ports(), known(LOSSES))
-    check_once(stage, stage.ports(), unlucky)
+    check_result(stage.ports, known(LOSSES))
+    check_once(stage, stage.ports, unlucky)
 
 
 def first_attempt(stage: Stage, process: subprocess.Popen[str], but: Set[str], is_evaluation: bool) -> Run:
@@ -87,8 +87,8 @@ def test_two_starts_of_one_tournament_join_into_one(stage: Stage) -> None:
     with life(stage) as one, life(stage) as other:
         outlived(one)
         outlived(other)
-    check_result(stage.ports(), known(LOSSES))
-    check_once(stage, stage.ports())
+    check_result(stage.ports, known(LOSSES))
+    check_once(stage, stage.ports)
 
 
 def test_a_process_that_stands_still_finds_its_work_taken_and_changes_nothing(stage: Stage) -> None:
@@ -102,9 +102,9 @@ def test_a_process_that_stands_still_finds_its_work_taken_and_changes_nothing(st
             outlived(successor)
         _, said = stuck.communicate(timeout=PATIENCE_SECONDS)
     assert "StaleStateError" in said
-    check_result(stage.ports(), known(LOSSES))
-    check_once(stage, stage.ports())
+    check_result(stage.ports, known(LOSSES))
+    check_once(stage, stage.ports)
 
 
 def is_recorded(stage: Stage, training_id: str) -> bool:
-    return stage.ports().trainings.load(TrainingId(training_id)).status is WorkStatus.DONE
+    return stage.ports.trainings.load(TrainingId(training_id)).status is WorkStatus.DONE

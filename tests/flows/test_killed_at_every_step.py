@@ -23,5 +23,5 @@ def test_a_tournament_that_is_killed_at_every_step_ends_as_if_nothing_had_happen
     for side in ("before", "after"):
         died = {point.split()[1] for point in deaths if point.startswith(side)}
         assert died == {f"{port}.{method}" for port, methods in EFFECTS.items() for method in methods}
-    check_result(stage.ports(), known(LOSSES))
-    check_once(stage, stage.ports())
+    check_result(stage.ports, known(LOSSES))
+    check_once(stage, stage.ports)
