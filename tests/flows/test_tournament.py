@@ -1,19 +1,112 @@
+"""Tournaments through the flows: from repository links to weights, and on to the next one."""
+
 from pathlib import Path
 
 import pytest
 
-from core.tournament import TournamentStatus
+from core.errors import Fault
+from core.evaluation import EvaluationPurpose, Scored
+from core.ids import Contestant, TournamentId, challenge_id, evaluation_id, group_id, round_id, training_id
+from core.tournament import EntryStatus, TournamentKind, TournamentState, TournamentStatus
 from flows.opening import open_tournament
+from flows.reevaluation import reevaluate
+from flows.sweep import sweep
 from gateways.wiring import use_ports
 from tests import builders
 from tests.flows.play import Play
+from tournament import weights
+from tournament.evidence import Evidence
+from tournament.rules import DEMO
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+
+MINERS = {0: "2.0", 1: "1.0", 2: "1.5", 3: "crash", 4: "base", 5: "1.0"}
+"""0 is the first champion, 3 crashes, 4 hands the base back, 5 has the code of 1."""
 
 
-def test_a_whole_tournament_from_links_to_weights(inline: Path) -> None:
-    play = Play(inline, {0: "2.0", 1: "1.0", 2: "1.5", 3: "crash", 4: "base", 5: "1.9", 6: "1.0"})
+def play_one(play: Play) -> TournamentState:
+    id_ = open_tournament(rules="demo", first_champion=builders.hotkey(0))
+    return play.ports.tournaments.load(TournamentId(id_))
+
+
+def test_from_links_to_weights_and_on_to_the_next_tournament(inline: Path) -> None:
+    play = Play(inline, MINERS)
     with use_ports(play.ports):
-        id_ = open_tournament(rules="demo", first_champion=builders.hotkey(0))
-        state = play.ports.tournaments.load(id_)
+        first = play_one(play)
+        check_first(first)
+        check_weights(play, first)
+        check_nothing_is_done_twice(play)
+        check_reevaluation(play, first, inline / "model")
+        play.enter(6, "0.5")
+        second = play_one(play)
+        sweep()
+    assert second.tournament.champion.hotkey == builders.hotkey(1)
+    assert second.tournament.champion.won == first.tournament.tournament_id
+    assert builders.hotkey(1) not in {entry.hotkey for entry in second.entries}
+    assert second.tournament.title is not None and second.tournament.title.winner == builders.hotkey(6)
+    check_weights(play, second)
+    assert len(play.chain.receipts) == 2
+
+
+def check_first(state: TournamentState) -> None:
     assert state.tournament.status is TournamentStatus.FINISHED
+    entries = {entry.hotkey: entry for entry in state.entries}
+    assert entries[builders.hotkey(5)].status is EntryStatus.REFUSED
+    assert builders.hotkey(0) not in entries
+    first_round = {s.contestant: s for s in state.results[0].standings}
+    crashed, mirrored = (first_round[Contestant(builders.hotkey(i))] for i in (3, 4))
+    assert crashed.loss is None and crashed.fault is Fault.MINER and "crashed" in str(crashed.reason)
+    assert mirrored.loss is None and "not a fine-tune" in str(mirrored.reason)
+    assert state.tournament.title is not None and state.tournament.title.winner == builders.hotkey(1)
+    assert [challenge.challenger_loss for challenge in state.tournament.title.challenges] == [1.0] * 3
+
+
+def check_weights(play: Play, state: TournamentState) -> None:
+    """On the chain, and derived from the published document alone."""
+    setting = play.ports.weights.latest()
+    assert setting is not None and setting.block_number is not None
+    evidence = Evidence.model_validate_json(play.ports.artifacts.get_bytes(setting.evidence))
+    assert weights.of(evidence) == setting.weights
+    assert [t.tournament_id for t in evidence.tournaments] == [state.tournament.tournament_id]
+
+
+def check_nothing_is_done_twice(play: Play) -> None:
+    assert len(play.compute.ran) == len(set(play.compute.ran))
+    assert play.compute.names() == [] and play.ports.leases.live_owners(30) == set()
+    sweep()
+    assert play.ports.tournaments.open_ids() == [] and len(play.chain.receipts) == 1
+
+
+def check_reevaluation(play: Play, state: TournamentState, model: Path) -> None:
+    """What was measured before comes out equal, in a row of its own; a model that nobody submitted gets a number."""
+    challenge = challenge_id(group_id(round_id(state.tournament.tournament_id, 1), 1), 1)
+    recorded = evaluation_id(training_id(challenge, Contestant(builders.hotkey(1))), 1)
+    again = play.ports.evaluations.load(reevaluate(evaluation_id=recorded))
+    assert again.repeats == recorded and again.purpose is EvaluationPurpose.REEVALUATION
+    assert again.outcome == play.ports.evaluations.load(recorded).outcome
+    model.mkdir()
+    (model / "model.safetensors").write_text("0.25")
+    foreign = play.ports.evaluations.load(reevaluate(model=str(model), challenge_id=challenge))
+    assert isinstance(foreign.outcome, Scored) and foreign.outcome.loss == 0.25 and foreign.training_id is None
+    assert play.ports.tournaments.load(state.tournament.tournament_id).results == state.results
+
+
+def test_too_few_entries_cancel_the_tournament(inline: Path) -> None:
+    play = Play(inline, {0: "2.0", 1: "1.0"})
+    with use_ports(play.ports):
+        state = play_one(play)
+    assert state.tournament.status is TournamentStatus.CANCELLED and play.compute.ran == []
+    assert str(DEMO.minimum_entrants) in str(state.tournament.reason)
+
+
+def test_without_a_champion_nothing_is_opened(inline: Path) -> None:
+    play = Play(inline, {1: "1.0"})
+    with use_ports(play.ports), pytest.raises(ValueError, match="name a hotkey in first_champion"):
+        open_tournament(rules="demo", first_champion=builders.hotkey(0))
+    assert play.ports.tournaments.latest(TournamentKind.TEXT) is None
+
+
+@pytest.mark.parametrize("arguments", [{}, {"evaluation_id": "e", "model": "m", "challenge_id": "c"}, {"model": "m"}])
+def test_a_reevaluation_must_be_asked_for_in_one_way(inline: Path, arguments: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="name either"):
+        reevaluate(**arguments)
