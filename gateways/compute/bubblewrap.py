@@ -140,7 +140,15 @@ def _inner(output: PurePosixPath | None, shm_bytes: int, tmp_bytes: int, gpus: l
     arguments += ["--proc", "/proc", "--dev", "/dev", *_tmpfs("/dev/shm", shm_bytes)]  # noqa: S108
     arguments += [word for gpu in gpus for word in ("--dev-bind", str(gpu), str(gpu))]
     arguments += ["--remount-ro", "/dev", *_tmpfs("/tmp", tmp_bytes), "--chdir", "/"]  # noqa: S108
-    return arguments + (["--seccomp", str(SECCOMP)] if output is not None and seccomp.program() else [])
+    if output is None:
+        return arguments
+    return [*arguments, *_not_hidden_by_tmp(), *(["--seccomp", str(SECCOMP)] if seccomp.program() else [])]
+
+
+def _not_hidden_by_tmp() -> list[str]:
+    """An environment below /tmp, as in a checkout there, shows through the fresh /tmp again."""
+    below = [bind for bind in _environments() if bind.target.is_relative_to("/tmp")]  # noqa: S108
+    return [word for bind in below for word in ("--ro-bind", f"{STAGE}{bind.target}", str(bind.target))]
 
 
 def _tmpfs(path: str, size: int) -> list[str]:
