@@ -1,5 +1,9 @@
 """One life of a process that plays the tournament of a stage: `python -m tests.flows.life`."""
 
+import sys
+
+from httpx import HTTPError
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from core.ports import Ports
@@ -14,10 +18,18 @@ from tests.flows.staging import is_over, staged_ports
 def live(ports: Ports) -> None:
     """As an operator would: open a tournament unless there is one; the sweep does the rest, until all is over."""
     with use_ports(ports), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        if ports.tournaments.latest(TournamentKind.TEXT) is None:
-            open_tournament(rules="staged", first_champion=builders.hotkey(0))
         while not is_over(ports):
-            sweep()
+            try:
+                step(ports)
+            except (HTTPError, PrefectHTTPStatusError) as error:
+                print("the next run follows, as if by its schedule:", error, file=sys.stderr)
+
+
+def step(ports: Ports) -> None:
+    if ports.tournaments.latest(TournamentKind.TEXT) is None:
+        open_tournament(rules="staged", first_champion=builders.hotkey(0))
+    else:
+        sweep()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Sandboxes that are killed, and processes that are started twice, or stand still and come back."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -28,28 +28,37 @@ KILLED: Ends = [(Ending.KILLED, Fault.PLATFORM), *ONE_GOOD_END]
 PATIENCE_SECONDS = 240.0
 
 
+@dataclass(frozen=True)
+class Life:
+    """A process that plays the tournament of a stage, and the file that it complains to."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def see_its_end(self) -> None:
+        assert self.process.wait(PATIENCE_SECONDS) == 0, self.said()
+
+
 @contextmanager
-def life(stage: Stage) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.flows.life"]
-    process = subprocess.Popen(command, env=stage.environment(), stderr=subprocess.PIPE, text=True)
+def life(stage: Stage, name: str = "life") -> Iterator[Life]:
+    log = stage.folder / f"{name}.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen([sys.executable, "-m", "tests.flows.life"], env=stage.environment(), stderr=stderr)
     try:
-        yield process
+        yield Life(process, log)
     finally:
         process.kill()
         process.wait()
-
-
-def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def outlived(process: subprocess.Popen[str]) -> None:
-    _, error = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, error
 
 
 BLOWS: tuple[tuple[Callable[[Run], None], Ends], ...] = (
@@ -64,44 +73,44 @@ def test_a_killed_sandbox_is_our_fault_and_costs_its_miner_nothing(stage: Stage)
     """Each kind of blow falls on a training and on an evaluation."""
     stage.enter(LOSSES, seconds=3)
     unlucky: dict[str, Ends] = {}
-    with life(stage) as process:
+    with life(stage) as player:
         for blow, ends in BLOWS:
             for is_evaluation in (False, True):
-                run = first_attempt(stage, process, set(unlucky), is_evaluation)
+                run = first_attempt(stage, player, set(unlucky), is_evaluation)
                 blow(run)
                 unlucky[work_of(run)] = ends
-        outlived(process)
+        player.see_its_end()
     check_result(stage.ports, known(LOSSES))
     check_once(stage, stage.ports, unlucky)
 
 
-def first_attempt(stage: Stage, process: subprocess.Popen[str], but: Set[str], is_evaluation: bool) -> Run:
+def first_attempt(stage: Stage, player: Life, but: Set[str], is_evaluation: bool) -> Run:
     """Wait for one of work that was not struck yet."""
-    until(lambda: bool(first_attempts(stage, but, is_evaluation)), process)
+    player.until(lambda: bool(first_attempts(stage, but, is_evaluation)))
     return first_attempts(stage, but, is_evaluation)[0]
 
 
 def test_two_starts_of_one_tournament_join_into_one(stage: Stage) -> None:
     stage = replace(stage, stale_seconds=60)
     stage.enter(LOSSES)
-    with life(stage) as one, life(stage) as other:
-        outlived(one)
-        outlived(other)
+    with life(stage, "one") as one, life(stage, "other") as other:
+        one.see_its_end()
+        other.see_its_end()
     check_result(stage.ports, known(LOSSES))
     check_once(stage, stage.ports)
 
 
 def test_a_process_that_stands_still_finds_its_work_taken_and_changes_nothing(stage: Stage) -> None:
     stage.enter(LOSSES, seconds=3)
-    with life(stage) as stuck:
+    with life(stage, "stuck") as stuck:
         run = first_attempt(stage, stuck, set(), is_evaluation=False)
-        os.kill(stuck.pid, signal.SIGSTOP)
-        with life(stage) as successor:
-            until(lambda: is_recorded(stage, work_of(run)), successor)
-            os.kill(stuck.pid, signal.SIGCONT)
-            outlived(successor)
-        _, said = stuck.communicate(timeout=PATIENCE_SECONDS)
-    assert "StaleStateError" in said
+        stuck.process.send_signal(signal.SIGSTOP)
+        with life(stage, "successor") as successor:
+            successor.until(lambda: is_recorded(stage, work_of(run)))
+            stuck.process.send_signal(signal.SIGCONT)
+            successor.see_its_end()
+        assert stuck.process.wait(PATIENCE_SECONDS) != 0
+    assert "StaleStateError" in stuck.said()
     check_result(stage.ports, known(LOSSES))
     check_once(stage, stage.ports)
 
