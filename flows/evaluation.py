@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
 
 from core.challenge import Challenge, ChallengeData, ChallengeKind
 from core.compute import ContainerSpec, ContainerStatus, Ending, Lease, Mount
@@ -12,7 +13,7 @@ from core.errors import Fault, LeaseHeldError
 from core.evaluation import Evaluation, EvaluationReport, EvaluationSpec
 from core.ids import EvaluationId, tournament_of
 from core.training import Attempt, WorkStatus
-from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end
+from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end, ended, gave_up
 from tasks.artifacts import fetch, put_log
 from tasks.containers import remove_container, run_container, slot_limits, trusted_image
 from tasks.evaluations import (
@@ -34,11 +35,11 @@ EVALUATOR = "evaluator-text"
 
 
 @flow(name="evaluate", flow_run_name="evaluate-{evaluation_id}")
-def evaluate(evaluation_id: str) -> None:
+def evaluate(evaluation_id: str) -> State[None]:
     """Measure until there is an outcome; killed at any line, a successor goes on with the same container run."""
     evaluation = load_evaluation(EvaluationId(evaluation_id))
     if evaluation.status is WorkStatus.DONE:
-        return
+        return ended(evaluation.outcome)
     state = load_tournament(tournament_of(evaluation.challenge_id))
     challenge = next(c for c in state.challenges if c.challenge_id == evaluation.challenge_id)
     rules = TournamentRules.model_validate(state.tournament.rules)
@@ -49,6 +50,9 @@ def evaluate(evaluation_id: str) -> None:
                 get_run_logger().info("evaluation %s: another attempt", evaluation_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run measures %s: %s", evaluation_id, elsewhere)
+    except PlatformFailure as failure:
+        return gave_up(failure)
+    return ended(load_evaluation(evaluation.evaluation_id).outcome)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
 
 from core.artifacts import ArtifactRef
 from core.challenge import Challenge
@@ -13,7 +14,7 @@ from core.contract import CHECKPOINTS, OFFLINE, dataset_file, model_folder, repo
 from core.errors import LeaseHeldError
 from core.ids import TrainingId, tournament_of
 from core.training import Attempt, AttemptEnd, Trained, Training, TrainingFailed, TrainingOutcome, WorkStatus
-from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end
+from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end, ended, gave_up
 from tasks.artifacts import collect_checkpoint, fetch, put_log
 from tasks.containers import build_image, remove_container, run_container, slot_limits
 from tasks.leases import lease
@@ -24,11 +25,11 @@ from tournament.rules import TournamentRules
 
 
 @flow(name="train", flow_run_name="train-{training_id}")
-def train(training_id: str) -> None:
+def train(training_id: str) -> State[None]:
     """Train until there is an outcome; killed at any line, a successor goes on with the same container run."""
     training = load_training(TrainingId(training_id))
     if training.status is WorkStatus.DONE:
-        return
+        return ended(training.outcome)
     state = load_tournament(tournament_of(training.challenge_id))
     challenge = next(c for c in state.challenges if c.challenge_id == training.challenge_id)
     rules = TournamentRules.model_validate(state.tournament.rules)
@@ -39,6 +40,9 @@ def train(training_id: str) -> None:
                 get_run_logger().info("training %s: another attempt", training_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run trains %s: %s", training_id, elsewhere)
+    except PlatformFailure as failure:
+        return gave_up(failure)
+    return ended(load_training(training.training_id).outcome)
 
 
 @dataclass(frozen=True)

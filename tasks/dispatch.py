@@ -89,6 +89,7 @@ def start(flow: str, parameters: dict[str, Any], key: str, queue: str | None = N
         run = run_deployment(
             f"{flow}/default",
             parameters=parameters,
+            flow_run_name=f"{flow}-{key}",
             idempotency_key=key,
             timeout=0,
             work_queue_name=queue,

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from httpx import HTTPError
-from prefect import task
+from prefect import get_client, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 from prefect.logging import get_logger
 
 from core.artifacts import ArtifactRef
+from core.errors import Fault
 from core.evaluation import Evaluation, Scored
 from core.ids import Hotkey
 from core.tournament import Entry, Round, RoundResult, TitleResult, TournamentState
@@ -41,6 +43,20 @@ def tell_log(name: str, pieces: Sequence[ArtifactRef], newest: bytes) -> None:
         create_markdown_artifact(f"{shown}\n\n{keys}", key=key_of("log", name), description=f"Log of {name}")
     except (HTTPError, PrefectException) as error:
         get_logger("god.telling").warning("the log of %s is stored but not shown: %s", name, error)
+
+
+@task(task_run_name="fault-{fault}", **EFFECT)
+def tell_fault(fault: Fault) -> None:
+    """Tag this flow run `fault:<whose>`, so that a filter in the UI finds it. A UI that is away does not stop it."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    run = context.flow_run
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run.id, tags=[*run.tags, f"fault:{fault}"])
+    except (HTTPError, PrefectException) as error:
+        get_logger("god.telling").warning("flow run %s is not tagged with the %s's fault: %s", run.id, fault, error)
 
 
 @task(**EFFECT)

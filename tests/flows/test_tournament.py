@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
 from core.errors import Fault
 from core.evaluation import EvaluationPurpose, Scored
@@ -34,6 +36,7 @@ def test_from_links_to_weights_and_on_to_the_next_tournament(inline: Path) -> No
     with use_ports(play.ports):
         first = play_one(play)
         check_first(first)
+        check_faults_are_told()
         check_weights(play, first)
         check_nothing_is_done_twice(play)
         check_reevaluation(play, first, inline / "model")
@@ -46,6 +49,16 @@ def test_from_links_to_weights_and_on_to_the_next_tournament(inline: Path) -> No
     assert second.tournament.title is not None and second.tournament.title.winner == builders.hotkey(6)
     check_weights(play, second)
     assert len(play.chain.receipts) == 2
+
+
+def check_faults_are_told() -> None:
+    """Whoever looks at Prefect's runs finds the two that a miner failed, by state and by tag."""
+    with get_client(sync_client=True) as client:
+        failed = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=["fault:miner"])))
+    assert {(run.state_name, run.name.split("-")[0]) for run in failed} == {
+        ("MinerFault", "train"),
+        ("MinerFault", "evaluate"),
+    }
 
 
 def check_first(state: TournamentState) -> None:
