@@ -4,6 +4,7 @@
   - TransientError       try the same call again later (the only kind that is retried)
     · NoCapacityError      no slot is free
     · UnreachableError     a system of ours does not answer
+      · HostUnreachableError  nor does the host of a miner's repository
     · ChainUnreachableError, ChainRateLimitError
   - SubmissionError      the miner's fault: recorded as an outcome, the tournament goes on
   - StaleStateError      another run moved the row: reload and decide anew
@@ -38,6 +39,10 @@ class NoCapacityError(TransientError):
 
 class UnreachableError(TransientError):
     """A system of ours (database, artifact store, engine) does not answer."""
+
+
+class HostUnreachableError(UnreachableError):
+    """The host of a miner's repository does not answer."""
 
 
 class ChainUnreachableError(TransientError):

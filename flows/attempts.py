@@ -10,6 +10,7 @@ from core.compute import ContainerStatus, Ending
 from core.errors import Fault, GodError
 from core.evaluation import EvaluationOutcome, Refused
 from core.training import AttemptEnd, TrainingFailed, TrainingOutcome
+from tasks.dispatch import PLATFORM_FAULT
 from tasks.telling import tell_fault
 
 GRACE_SECONDS = 1800.0
@@ -32,7 +33,7 @@ def ended(outcome: TrainingOutcome | EvaluationOutcome | None) -> State[None]:
 
 def gave_up(failure: PlatformFailure) -> State[None]:
     tell_fault(Fault.PLATFORM)
-    return Failed(name="PlatformFault", message=str(failure))
+    return Failed(name=PLATFORM_FAULT, message=str(failure))
 
 
 def attempt_end(status: ContainerStatus, fault: Fault | None, log: ArtifactRef | None) -> AttemptEnd:

@@ -26,7 +26,7 @@ from tasks.evaluations import (
     record_evaluation,
     write_spec,
 )
-from tasks.leases import lease
+from tasks.leases import lease, presence
 from tasks.tournaments import load_tournament
 from tournament.attempts import GiveUp, judge_evaluation_attempt
 from tournament.rules import TournamentRules
@@ -43,10 +43,10 @@ def evaluate(evaluation_id: str) -> State[None]:
     state = load_tournament(tournament_of(evaluation.challenge_id))
     challenge = next(c for c in state.challenges if c.challenge_id == evaluation.challenge_id)
     rules = TournamentRules.model_validate(state.tournament.rules)
-    job = bring(evaluation, challenge)
     try:
-        with lease(evaluation_id, slots=1, seconds=rules.evaluation_seconds + GRACE_SECONDS) as held:
-            while not attempt_once(load_evaluation(evaluation.evaluation_id), job, rules, held):
+        with presence(evaluation_id):
+            job = bring(evaluation, challenge)
+            while not attempt_once(evaluation.evaluation_id, job, rules):
                 get_run_logger().info("evaluation %s: another attempt", evaluation_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run measures %s: %s", evaluation_id, elsewhere)
@@ -79,15 +79,20 @@ def bring(evaluation: Evaluation, challenge: Challenge) -> Job:
     return Job(spec=spec, image=trusted_image(EVALUATOR), inputs=inputs)
 
 
-def attempt_once(evaluation: Evaluation, job: Job, rules: TournamentRules, held: Lease) -> bool:
-    """One attempt from claim to record; True when the evaluation has its outcome."""
-    if evaluation.status is WorkStatus.DONE:
-        return True
-    attempt = begin_evaluation(evaluation.evaluation_id, held)
-    container = evaluation_container(job, attempt, rules, held)
+def attempt_once(evaluation_id: EvaluationId, job: Job, rules: TournamentRules) -> bool:
+    """One attempt under a slot of its own; True when the evaluation has its outcome."""
+    with lease(evaluation_id, slots=1, seconds=rules.evaluation_seconds + GRACE_SECONDS) as held:
+        evaluation = load_evaluation(evaluation_id)
+        return evaluation.status is WorkStatus.DONE or attempt(evaluation, job, rules, held)
+
+
+def attempt(evaluation: Evaluation, job: Job, rules: TournamentRules, held: Lease) -> bool:
+    """From claim to record."""
+    begun = begin_evaluation(evaluation.evaluation_id, held)
+    container = evaluation_container(job, begun, rules, held)
     status = run_container(container, partial(evaluation_started, evaluation.evaluation_id, held.token))
     report = _report(job.spec, status)
-    earlier = [past for past in evaluation.attempts if past.number < attempt.number]
+    earlier = [past for past in evaluation.attempts if past.number < begun.number]
     if isinstance(report, str):
         _end_attempt(evaluation, status, report, earlier, rules, held)
     else:

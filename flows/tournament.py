@@ -7,9 +7,9 @@ from prefect.futures import wait
 
 from core.chain import Commitment
 from core.challenge import ChallengeStatus
-from core.errors import LeaseHeldError, TransientError
+from core.errors import HostUnreachableError, LeaseHeldError
 from core.ids import TournamentId, round_id
-from core.tournament import TournamentKind, TournamentState
+from core.tournament import TournamentKind, TournamentState, TournamentStatus
 from flows.challenge import prepare_challenge
 from flows.evaluation import evaluate
 from flows.training import train
@@ -64,6 +64,7 @@ def run_tournament(tournament_id: str) -> None:
 
 
 def play(id_: TournamentId) -> None:
+    """Step by step to the end; a finished tournament's standings go on to the chain."""
     while True:
         state = load_tournament(id_)
         rules = TournamentRules.model_validate(state.tournament.rules)
@@ -72,7 +73,8 @@ def play(id_: TournamentId) -> None:
             break
         get_run_logger().info("%s: %s", id_, step)
         take(step, state, rules)
-    start_flow(set_weights, {}, f"{id_}/weights")
+    if state.tournament.status is TournamentStatus.FINISHED:
+        start_flow(set_weights, {}, f"{id_}/weights")
 
 
 def take(step: Step, state: TournamentState, rules: TournamentRules) -> None:
@@ -131,8 +133,9 @@ def fetch_entries(committed: list[Commitment], kind: TournamentKind) -> list[tup
     runs = [fetch_entry.submit(commitment, kind) for commitment in committed]
     results: list[FetchedEntry | BaseException | None] = [run.result(raise_on_failure=False) for run in runs]
     errors = [result for result in results if isinstance(result, BaseException)]
-    if errors and (len(errors) == len(results) or not isinstance(errors[0], TransientError)):
-        raise errors[0]
+    ours = [error for error in errors if not isinstance(error, HostUnreachableError)]
+    if ours or (errors and len(errors) == len(results)):
+        raise (ours or errors)[0]
     fetched = [unanswered(result) if isinstance(result, BaseException) else result for result in results]
     return [(c, entry) for c, entry in zip(committed, fetched, strict=True) if entry is not None]
 

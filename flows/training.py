@@ -11,13 +11,13 @@ from core.artifacts import ArtifactRef
 from core.challenge import Challenge
 from core.compute import BuildFailure, ContainerSpec, ContainerStatus, Ending, Lease, Mount
 from core.contract import CHECKPOINTS, OFFLINE, dataset_file, model_folder, repository_name, training_arguments
-from core.errors import LeaseHeldError
+from core.errors import Fault, LeaseHeldError
 from core.ids import TrainingId, tournament_of
 from core.training import Attempt, AttemptEnd, Trained, Training, TrainingFailed, TrainingOutcome, WorkStatus
 from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end, ended, gave_up
 from tasks.artifacts import collect_checkpoint, fetch, put_log
 from tasks.containers import build_image, remove_container, run_container, slot_limits
-from tasks.leases import lease
+from tasks.leases import lease, presence
 from tasks.tournaments import load_tournament
 from tasks.trainings import begin_training, end_training_attempt, load_training, record_training, training_started
 from tournament.attempts import Again, GiveUp, fault_of, judge_training
@@ -33,10 +33,11 @@ def train(training_id: str) -> State[None]:
     state = load_tournament(tournament_of(training.challenge_id))
     challenge = next(c for c in state.challenges if c.challenge_id == training.challenge_id)
     rules = TournamentRules.model_validate(state.tournament.rules)
-    supplies = bring(training, challenge, rules)
+    seconds = challenge.plan.training_seconds + GRACE_SECONDS
     try:
-        with lease(training_id, slots=1, seconds=challenge.plan.training_seconds + GRACE_SECONDS) as held:
-            while not attempt_once(load_training(training.training_id), challenge, rules, supplies, held):
+        with presence(training_id):
+            supplies = bring(training, challenge, rules)
+            while not attempt_once(training.training_id, challenge, rules, supplies, seconds):
                 get_run_logger().info("training %s: another attempt", training_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run trains %s: %s", training_id, elsewhere)
@@ -65,18 +66,23 @@ def bring(training: Training, challenge: Challenge, rules: TournamentRules) -> S
 
 
 def attempt_once(
-    training: Training, challenge: Challenge, rules: TournamentRules, supplies: Supplies, held: Lease
+    training_id: TrainingId, challenge: Challenge, rules: TournamentRules, supplies: Supplies, seconds: float
 ) -> bool:
-    """One attempt from claim to record; True when the training has its outcome."""
-    if training.status is WorkStatus.DONE:
-        return True
+    """One attempt under a slot of its own; True when the training has its outcome."""
+    with lease(training_id, slots=1, seconds=seconds) as held:
+        training = load_training(training_id)
+        return training.status is WorkStatus.DONE or attempt(training, challenge, rules, supplies, held)
+
+
+def attempt(training: Training, challenge: Challenge, rules: TournamentRules, supplies: Supplies, held: Lease) -> bool:
+    """From claim to record."""
     if isinstance(supplies.image, BuildFailure):
         return _record_unbuilt(training, supplies.image, held)
-    attempt = begin_training(training.training_id, held)
-    spec = training_container(training, challenge, attempt, supplies, held)
+    begun = begin_training(training.training_id, held)
+    spec = training_container(training, challenge, begun, supplies, held)
     status = run_container(spec, partial(training_started, training.training_id, held.token))
     checkpoint = collect_checkpoint(Path(status.output_path), challenge.challenge_id, _repository(training, challenge))
-    earlier = [past for past in training.attempts if past.number < attempt.number]
+    earlier = [past for past in training.attempts if past.number < begun.number]
     is_over = _conclude(training, status, checkpoint, earlier, rules, held)
     remove_container(spec.name)
     return is_over
@@ -107,7 +113,9 @@ def _repository(training: Training, challenge: Challenge) -> str:
 
 
 def _record_unbuilt(training: Training, failure: BuildFailure, held: Lease) -> bool:
-    """A Dockerfile that does not build fails the training; an engine that is away does not."""
+    """A Dockerfile that does not build fails the training; a build that we could not carry out does not."""
+    if failure.fault is Fault.PLATFORM:
+        raise PlatformFailure(f"training {training.training_id}: its image could not be built: {failure.reason}")
     outcome = TrainingFailed(reason=f"build failed: {failure.reason}", fault=failure.fault)
     begin_training(training.training_id, held)
     record_training(training.training_id, held.token, None, outcome)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
-from core.errors import PrerequisiteError, SubmissionError, UnreachableError
+from core.errors import HostUnreachableError, PrerequisiteError, SubmissionError
 from gateways.git_bare import BareRepository, GitError, OutOfTimeError, TooLargeError
 from gateways.git_tree import list_blobs, write_blobs
 from gateways.settings import RepositorySettings
@@ -53,7 +53,7 @@ class GitRepositories:
     def fetch(self, repository: str, commit: str, into: Path) -> None:
         """Write the commit's files below the empty folder `into`, with the times of no day; nothing is checked out.
 
-        Raises SubmissionError with the reason, UnreachableError when the host does not answer in time, and ValueError
+        Raises SubmissionError with the reason, HostUnreachableError when the host does not answer, and ValueError
         when `into` is not empty. After an error `into` may hold a part of the files.
         """
         if not _COMMIT.fullmatch(commit):
@@ -77,7 +77,7 @@ class GitRepositories:
         try:
             bare.run(*_FETCH, remote.url, commit)
         except OutOfTimeError as e:
-            raise UnreachableError(
+            raise HostUnreachableError(
                 f"{remote.url} at {commit} did not arrive within {self._settings.seconds:g} s; try again later, or "
                 "raise GOD_REPOSITORIES__SECONDS"
             ) from e
@@ -134,7 +134,7 @@ def _local(repository: str) -> Remote:
 def _blame(remote: Remote, commit: str, error: GitError) -> NoReturn:
     verdict = next((said for pattern, said in _VERDICTS if re.search(pattern, str(error), re.IGNORECASE)), None)
     if verdict is None:
-        raise UnreachableError(f"{remote.url} at {commit} could not be fetched: {_said(error)}") from error
+        raise HostUnreachableError(f"{remote.url} at {commit} could not be fetched: {_said(error)}") from error
     raise SubmissionError(f"{remote.url} at {commit} {verdict} ({_said(error)})") from error
 
 

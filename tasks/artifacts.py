@@ -1,6 +1,7 @@
 """Artifacts: bring them to this machine, put them into the store."""
 
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -9,13 +10,13 @@ from prefect import task
 
 from core.artifacts import ArtifactKind, ArtifactRef
 from core.errors import PrerequisiteError
-from core.value import canonical_json
 from gateways.wiring import ports, settings
 from tasks.retrying import EFFECT
 
 CHECKPOINT_FILES = (".safetensors", ".safetensors.index.json", "adapter_config.json")
 """What crosses from a miner: tensors, and the few numbers that say how an adapter is merged."""
 CHECKPOINT_MOST_FILES = 1000
+CHECKPOINT_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 def cache_folder() -> Path:
@@ -26,16 +27,6 @@ def cache_folder() -> Path:
 @task(task_run_name="fetch-{ref.key}", **EFFECT)
 def fetch(ref: ArtifactRef) -> Path:
     return ports().artifacts.fetch(ref, cache_folder())
-
-
-@task(task_run_name="put-{kind}", **EFFECT)
-def put_json(kind: ArtifactKind, value: object) -> ArtifactRef:
-    return ports().artifacts.put_bytes(kind, canonical_json(value))
-
-
-@task(task_run_name="put-{kind}-tree", **EFFECT)
-def put_tree(kind: ArtifactKind, root: Path) -> ArtifactRef:
-    return ports().artifacts.put_tree(kind, root)
 
 
 @task(task_run_name="put-log", **EFFECT)
@@ -83,6 +74,8 @@ def copy_tensors(output: Path, parts: tuple[str, ...], into: Path) -> None:
     try:
         with os.scandir(descriptor) as entries:
             names = sorted(entry.name for entry in entries if entry.name.endswith(CHECKPOINT_FILES))
+        if odd := next((name for name in names if not CHECKPOINT_NAME.fullmatch(name)), None):
+            raise NothingToCollect(f"the file name {odd!r} has other characters than letters, digits, '.', '_' and '-'")
         if not any(name.endswith(".safetensors") for name in names):
             raise NothingToCollect(f"there is no .safetensors file in {'/'.join(parts)}")
         if len(names) > CHECKPOINT_MOST_FILES:

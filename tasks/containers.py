@@ -53,11 +53,6 @@ def remove_container(name: str) -> None:
     ports().compute.remove(name)
 
 
-@task(**EFFECT)
-def container_names() -> list[str]:
-    return ports().compute.names()
-
-
 def slot_limits(seconds: float, slots: int) -> Limits:
     """What a run on so many slots of this machine may use."""
     compute = settings().compute

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from httpx import HTTPError
 from prefect import Flow, get_client, task
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Crashed
@@ -21,7 +21,7 @@ from core.evaluation import Evaluation
 from core.ids import EvaluationId, TrainingId
 from core.training import Training, WorkStatus
 from gateways.wiring import ports, settings
-from tasks.leases import stale_seconds
+from tasks.leases import is_alive
 from tasks.retrying import EFFECT
 
 ROW_POLL_SECONDS = 0.3
@@ -30,6 +30,9 @@ SILENT_SECONDS = 90.0
 """A flow run that has begun and still holds no live lease after this long is given up."""
 DISPATCHES = 25
 """Flow runs that may end without an outcome before our side is said to be broken."""
+
+PLATFORM_FAULT = "PlatformFault"
+"""Name of the last state of a flow run that gave up."""
 
 AnyFlow = Flow[..., Any]
 
@@ -62,10 +65,10 @@ def evaluation_work(evaluation_id: EvaluationId, flow: AnyFlow, queue: str = "to
 def see_through(work: Work) -> None:
     """Return when the row has its outcome. Raises DispatchExhaustedError when no flow run brings it about."""
     while work.load().status is not WorkStatus.DONE:
-        if work.subject in _living():
+        if is_alive(work.subject):
             time.sleep(ROW_POLL_SECONDS)
         elif settings().dispatch.mode == "inline":
-            work.flow(work.subject)
+            _stop_if_given_up(work.flow(work.subject, return_state=True))
         else:
             _await_outcome(work, _dispatch(work))
 
@@ -75,7 +78,8 @@ def _dispatch(work: Work) -> UUID:
     if count > DISPATCHES:
         raise DispatchExhaustedError(f"{work.subject}: {DISPATCHES} flow runs ended without an outcome")
     parameters = {_parameter(work.flow): work.subject}
-    return start(work.flow.name, parameters, f"{work.subject}/{count}", work.queue)
+    sent_at = work.load().dispatched_at
+    return start(work.flow.name, parameters, f"{work.subject}/{count}/{sent_at:%Y%m%dT%H%M%S.%f}", work.queue)
 
 
 def _parameter(flow: AnyFlow) -> str:
@@ -112,16 +116,19 @@ def _await_outcome(work: Work, run_id: UUID) -> None:
             continue
         next_look = time.monotonic() + RUN_POLL_SECONDS
         state = _flow_run(run_id).state
+        _stop_if_given_up(state)
         if state is not None and not state.is_scheduled():
             begun = begun or time.monotonic()
         is_over = state is None or state.is_final() or time.monotonic() - (begun or time.monotonic()) > SILENT_SECONDS
-        if is_over and work.subject not in _living():
+        if is_over and not is_alive(work.subject):
             cancel(run_id)
             return
 
 
-def _living() -> set[str]:
-    return ports().leases.live_owners(stale_seconds())
+def _stop_if_given_up(state: State[Any] | None) -> None:
+    """A flow run that ended as our fault has tried often enough: the operator decides."""
+    if state is not None and state.name == PLATFORM_FAULT:
+        raise DispatchExhaustedError(state.message or "our side failed too often")
 
 
 def _flow_run(run_id: UUID) -> FlowRun:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from prefect import task
 from prefect.context import FlowRunContext
@@ -19,6 +19,7 @@ from tasks.retrying import EFFECT
 HEARTBEATS = 6
 """So many are missed before a holder is dead and a successor may take over."""
 WAIT_SECONDS = 0.25
+PRESENCE_SECONDS = 30 * 24 * 3600.0
 
 
 @task(task_run_name="lease-for-{owner}", **EFFECT)
@@ -73,6 +74,20 @@ def lease(owner: str, slots: int, seconds: float) -> Iterator[Lease]:
         done.set()
         beat.join()
         release_lease(held)
+
+
+def presence(subject: str) -> AbstractContextManager[Lease]:
+    """Show that a living flow run works for `subject`, also while it fetches, builds or waits for a slot."""
+    return lease(presence_of(subject), slots=0, seconds=PRESENCE_SECONDS)
+
+
+def presence_of(subject: str) -> str:
+    return f"presence/{subject}"
+
+
+def is_alive(subject: str) -> bool:
+    """Some living flow run works for it."""
+    return not {subject, presence_of(subject)}.isdisjoint(ports().leases.live_owners(stale_seconds()))
 
 
 def _holder() -> str:

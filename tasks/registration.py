@@ -13,6 +13,8 @@ from core.value import Frozen, Sha256, sha256_hex
 from gateways.wiring import ports, settings
 from tasks.retrying import EFFECT
 
+LICENCE_MOST_BYTES = 1 << 20
+
 
 class FetchedEntry(Frozen):
     """A repository at its commit, or why it could not be had (the miner's fault)."""
@@ -50,8 +52,8 @@ def _stored(claim: EntryClaim) -> FetchedEntry:
 
 
 def text_sha256(path: Path) -> Sha256 | None:
-    """Hash of a text with its lines right-stripped; None when there is no such file."""
-    if not path.is_file():
+    """Hash of a text with its lines right-stripped; None when there is no such file, or one too large for a licence."""
+    if not path.is_file() or path.stat().st_size > LICENCE_MOST_BYTES:
         return None
     lines = path.read_bytes().decode("utf-8", "replace").splitlines()
     return sha256_hex("\n".join(line.rstrip() for line in lines).encode())

@@ -117,9 +117,6 @@ class TournamentRules(Frozen):
         count = ceil(contenders / self.group_most)
         return max(1, count - 1) if contenders / count < self.group_least else count
 
-    def test_rows(self, rows: int) -> int:
-        return min(int(rows * self.test_share), self.test_most)
-
 
 CLASSIC = TournamentRules(name="classic/1")
 

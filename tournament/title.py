@@ -1,7 +1,7 @@
 """The title match: the challenger must beat the champion's frozen code by a margin, on most of the challenges."""
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from itertools import takewhile
 from statistics import median
@@ -11,7 +11,9 @@ from core.tournament import Champion, Group, RoundType, TitleChallenge, TitleRes
 from tournament.rules import TournamentRules
 from tournament.scoring import Result, results_of
 
-DIFFERENCE_PLACES = Decimal("1e-12")
+DIFFERENCE_PLACES = 12
+WIDE = Context(prec=1000)
+"""Losses are floats: their quotients have at most some 600 digits before the point."""
 
 
 def threshold(streak: int, rules: TournamentRules) -> Decimal:
@@ -97,9 +99,8 @@ def performance_difference(challenges: Sequence[TitleChallenge]) -> Decimal:
 
 
 def as_decimal(value: Fraction) -> Decimal:
-    """To 12 decimals, half to even, the same on every machine."""
-    scaled = round(value / Fraction(DIFFERENCE_PLACES))
-    return (Decimal(scaled) * DIFFERENCE_PLACES).quantize(DIFFERENCE_PLACES, rounding=ROUND_HALF_EVEN)
+    """To 12 decimals, half to even, the same on every machine; exact however large."""
+    return Decimal(round(value * 10**DIFFERENCE_PLACES)).scaleb(-DIFFERENCE_PLACES, WIDE)
 
 
 def next_champion(last: TournamentState) -> Champion:

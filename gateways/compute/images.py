@@ -1,6 +1,8 @@
 """What stands in for an image where there is no container engine: a folder `image.json` + `rootfs/`."""
 
+import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -52,6 +54,10 @@ class Image(Frozen):
     """Read-only folders of ours, only in our own images."""
 
 
+OURS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EROFS}
+"""What an operating system says when it is not the miner's files."""
+
+
 class ImageFolder:
     """Stand-in images, each below its quoted tag, written whole or not at all."""
 
@@ -63,16 +69,15 @@ class ImageFolder:
         if (target / DESCRIPTION).exists():
             return str(target)
         try:
-            recipe = parse(_read(source, dockerfile))
-        except DockerfileError as e:
-            return BuildFailure(reason=f"{dockerfile}: {e}", fault=Fault.MINER)
-        with tempfile.TemporaryDirectory(dir=self._made(), prefix=".build-") as scratch:
-            rootfs = Path(scratch, "rootfs")
-            try:
-                _fill(rootfs, source, recipe)
-            except DockerfileError as e:
-                return BuildFailure(reason=f"{dockerfile}: {e}", fault=Fault.MINER, log="\n".join(recipe.notices))
-            return self._keep(Path(scratch), target, _describe(recipe))
+            with tempfile.TemporaryDirectory(dir=self._made(), prefix=".build-") as scratch:
+                return self._keep(Path(scratch), target, _made_of(source, dockerfile, Path(scratch, "rootfs")))
+        except OSError as e:
+            if e.errno in OURS:
+                raise
+            return BuildFailure(reason=f"{dockerfile}: {e.strerror}", fault=Fault.MINER)
+        except (DockerfileError, ValueError, RecursionError, re.error) as e:
+            # All of what is read here is the miner's, so whatever it breaks is the miner's, too.
+            return BuildFailure(reason=f"{dockerfile}: {str(e)[:300]}", fault=Fault.MINER)
 
     def trusted(self, name: str) -> str:
         """Our own images need no building: they mount our code as it is now."""
@@ -128,6 +133,12 @@ def _read(source: Path, dockerfile: str) -> str:
         return path.read_text()
     except UnicodeDecodeError as e:
         raise DockerfileError("not UTF-8") from e
+
+
+def _made_of(source: Path, dockerfile: str, rootfs: Path) -> Image:
+    recipe = parse(_read(source, dockerfile))
+    _fill(rootfs, source, recipe)
+    return _describe(recipe)
 
 
 def _describe(recipe: Recipe) -> Image:

@@ -117,3 +117,9 @@ def test_the_gain_of_a_title_is_that_of_the_match_that_won_it():
     defended = _finished(2, challenger=2, champion=1, changed_hands=False)
     assert title_gain([defended, won]) == (2, won.title.performance_difference)
     assert title_gain([defended]) == (1, "0")
+
+
+def test_a_loss_beyond_all_bounds_cannot_hold_the_title():
+    """A champion whose frozen code returns a model of enormous loss is dethroned like any other."""
+    title = _match(1e300, 1e-300).tournament.title
+    assert title.changed_hands and Decimal(title.performance_difference) > 10**500

@@ -184,3 +184,24 @@ def test_auto_takes_the_engine_that_answers(engine, tmp_path: Path):
 def test_auto_is_bubblewrap_where_no_engine_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     assert LocalCompute(ComputeSettings(), tmp_path).driver.name == "bubblewrap"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "files"),
+    [
+        ("COPY **y /a/\nCMD x", {}),
+        ("COPY . /a\0b/\nCMD x", {}),
+        (f"WORKDIR /{'w' * 300}\nCMD x", {}),
+        ("COPY train.py /app\nWORKDIR /app\nCMD x", {"train.py": ""}),
+        ("CMD " + "[" * 100_000, {}),
+        ('CMD ["\\ud800"]', {}),
+        ("COPY . /a/\nCMD x", {".dockerignore": "[z-a]"}),
+    ],
+    ids=["glob", "nul", "long", "file-as-folder", "deep", "surrogate", "ignore"],
+)
+def test_whatever_a_dockerfile_breaks_is_the_miners(
+    bubblewrap: Machine, dockerfile: str, files: dict[str, str]
+) -> None:
+    """Each of these once crashed the build instead of ending as an image or a refusal."""
+    built = bubblewrap.build(dockerfile, files)
+    assert isinstance(built, str) or built.fault is Fault.MINER
