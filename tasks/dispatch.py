@@ -68,9 +68,16 @@ def see_through(work: Work) -> None:
         if is_alive(work.subject):
             time.sleep(ROW_POLL_SECONDS)
         elif settings().dispatch.mode == "inline":
-            _stop_if_given_up(work.flow(work.subject, return_state=True))
+            _run_here(work)
         else:
             _await_outcome(work, _dispatch(work))
+
+
+def _run_here(work: Work) -> None:
+    state = work.flow(work.subject, return_state=True)
+    _stop_if_given_up(state)
+    if state.is_failed() or state.is_crashed():
+        state.result()
 
 
 def _dispatch(work: Work) -> UUID:

@@ -1,6 +1,9 @@
 """The arithmetic of the clock."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -75,11 +78,17 @@ def test_smaller_models_learn_faster_and_adapters_at_one_rate(train: ModuleType)
 
 
 def test_the_clock_counts_from_the_process_start(train: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    age = train.process_age()
     monkeypatch.setattr(train, "process_age", lambda: 7.5)
     clock = train.Clock(60)
     assert 7.5 <= clock.elapsed() < 8.5 and clock.left() == pytest.approx(60 - clock.margin - 7.5, abs=1)
-    assert age > 0.5, "this process has imported torch"
+
+
+def test_the_start_of_the_process_is_found() -> None:
+    """In a process of its own: this one may be older than any that a container starts with."""
+    script = "import runpy, sys, time; time.sleep(0.5); print(runpy.run_path(sys.argv[1])['process_age']())"
+    path = Path(__file__).parents[2] / "miner_templates/text/train.py"
+    told = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    assert 0.5 < float(told.stdout) < 60
 
 
 def test_processes_started_by_torchrun_read_the_same_clock(train: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,9 @@ def test_starting_twice_runs_once(machine: Machine):
 
 def test_starting_from_many_processes_at_once_runs_once(machine: Machine):
     spec = machine.spec(f"echo run >> {OUTPUT}/runs; sleep 1")
-    starters = [multiprocessing.Process(target=machine.another().start, args=(spec,)) for _ in range(4)]
+    # Fresh processes: a fork would take along whatever threads other tests have left here.
+    fresh = multiprocessing.get_context("spawn")
+    starters = [fresh.Process(target=machine.another().start, args=(spec,)) for _ in range(4)]
     for starter in starters:
         starter.start()
     for starter in starters:
