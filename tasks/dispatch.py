@@ -74,7 +74,7 @@ def see_through(work: Work) -> None:
 
 
 def _run_here(work: Work) -> None:
-    state = work.flow(work.subject, return_state=True)
+    state: Any = work.flow(work.subject, return_state=True)
     _stop_if_given_up(state)
     if state.is_failed() or state.is_crashed():
         state.result()
