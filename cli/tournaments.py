@@ -41,9 +41,8 @@ def _named(tournament_id: str) -> TournamentId:
         return TournamentId(tournament_id)
     latest = [found for kind in TournamentKind if (found := ports().tournaments.latest(kind))]
     if not latest:
-        raise PrerequisiteError(
-            "no tournament was ever opened; `prefect deployment run open-tournament/default --param first_champion=HOTKEY` does"
-        )
+        way = "prefect deployment run open-tournament/default --param first_champion=HOTKEY"
+        raise PrerequisiteError(f"no tournament was ever opened; `{way}` does")
     return max(latest, key=lambda found: found.opened_block).tournament_id
 
 
