@@ -130,8 +130,9 @@ class S3Artifacts:
             else:
                 where: Any = {"LocationConstraint": self._region}
                 self._s3.create_bucket(Bucket=self._bucket, CreateBucketConfiguration=where)
-        except self._s3.exceptions.BucketAlreadyOwnedByYou:
-            return
+        except (self._s3.exceptions.BucketAlreadyOwnedByYou, self._s3.exceptions.BucketAlreadyExists):
+            # Somebody was quicker; if it was not one of us, this is refused.
+            self._s3.head_bucket(Bucket=self._bucket)
 
     # Reading
 

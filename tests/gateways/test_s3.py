@@ -17,6 +17,7 @@ from core.value import canonical_json, sha256_hex
 from gateways import s3
 from gateways.s3 import S3Artifacts
 from gateways.settings import ArtifactSettings
+from tests.conftest import artifact_settings
 
 KIND = ArtifactKind.CHECKPOINT
 
@@ -383,3 +384,10 @@ def test_no_keys_at_all_say_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(PrerequisiteError, match=r"no keys for bucket 'god' .*: set GOD_ARTIFACTS"):
         S3Artifacts(ArtifactSettings(endpoint="http://127.0.0.1:9")).put_bytes(KIND, b"data")
+
+
+def test_a_bucket_made_by_several_at_once_is_everybodys(s3_endpoint: str) -> None:
+    settings = artifact_settings(s3_endpoint)
+    with ThreadPoolExecutor(8) as threads:
+        makers = [threads.submit(S3Artifacts(settings).ensure_bucket) for _ in range(8)]
+    assert [maker.result() for maker in makers] == [None] * 8
