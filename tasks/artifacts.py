@@ -46,7 +46,7 @@ def collect_checkpoint(output: Path, *parts: str) -> ArtifactRef | str:
     Returns the artifact, or why there is none.
     """
     try:
-        with tempfile.TemporaryDirectory(dir=_staging()) as folder:
+        with tempfile.TemporaryDirectory(dir=staging()) as folder:
             copy_tensors(output, parts, Path(folder))
             return ports().artifacts.put_tree(ArtifactKind.CHECKPOINT, Path(folder))
     except NothingToCollect as nothing:
@@ -62,7 +62,8 @@ def store_checkpoint(model: Path) -> ArtifactRef:
     return stored
 
 
-def _staging() -> Path:
+def staging() -> Path:
+    """Where trees are put together before they are stored."""
     folder = settings().state / "staging"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

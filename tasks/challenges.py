@@ -11,7 +11,8 @@ from core.challenge import Catalogue, ChallengeData, ChallengePlan
 from core.ids import ChallengeId
 from core.preparation import clean_rows, split
 from core.value import canonical_json
-from gateways.wiring import ports, settings
+from gateways.wiring import ports
+from tasks.artifacts import staging
 from tasks.retrying import EFFECT
 
 
@@ -32,7 +33,7 @@ def prepare_data(plan: ChallengePlan, minimum_rows: int, test_share: Decimal, te
         )
     train, test = split(rows, plan.seed, min(int(len(rows) * test_share), test_most))
     store = ports().artifacts
-    with tempfile.TemporaryDirectory(dir=_staging()) as folder:
+    with tempfile.TemporaryDirectory(dir=staging()) as folder:
         base = store.put_tree(ArtifactKind.MODEL, ports().hub.fetch_model(plan.model, Path(folder) / "model"))
     return ChallengeData(
         base_model=base,
@@ -42,12 +43,6 @@ def prepare_data(plan: ChallengePlan, minimum_rows: int, test_share: Decimal, te
         test_rows=len(test),
         dropped_rows=dropped,
     )
-
-
-def _staging() -> Path:
-    folder = settings().state / "staging"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @task(task_run_name="ready-{challenge_id}", **EFFECT)

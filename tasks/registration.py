@@ -10,7 +10,8 @@ from core.chain import Commitment
 from core.errors import SubmissionError
 from core.tournament import EntryClaim, TournamentKind
 from core.value import Frozen, Sha256, sha256_hex
-from gateways.wiring import ports, settings
+from gateways.wiring import ports
+from tasks.artifacts import staging
 from tasks.retrying import EFFECT
 
 LICENCE_MOST_BYTES = 1 << 20
@@ -37,9 +38,7 @@ def fetch_entry(commitment: Commitment, kind: TournamentKind) -> FetchedEntry | 
 
 
 def _stored(claim: EntryClaim) -> FetchedEntry:
-    staging = settings().state / "staging"
-    staging.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=staging) as folder:
+    with tempfile.TemporaryDirectory(dir=staging()) as folder:
         root = Path(folder)
         ports().repositories.fetch(claim.repository, claim.commit, root)
         files = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
