@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from core.challenge import Challenge, ChallengeData, ChallengeStatus
 from core.errors import StaleStateError
 from core.evaluation import Evaluation, EvaluationPurpose
-from core.ids import CHAMPION, ChallengeId, Contestant, TournamentId, training_id
+from core.ids import CHAMPION, MIRROR, ChallengeId, Contestant, TournamentId, training_id
 from core.tournament import (
     Champion,
     Entry,
@@ -242,8 +242,8 @@ def _training(row: TournamentRow, challenge_id: ChallengeId, member: Contestant)
 
 
 def _code_of(row: TournamentRow, member: Contestant) -> Entry | Champion:
-    """What the member plays with: the champion's frozen code, or that of its own accepted entry."""
-    if member == CHAMPION:
+    """What the member plays with: the champion's frozen code (its mirror too), or that of its own accepted entry."""
+    if member in (CHAMPION, MIRROR):
         return row.tournament.champion
     for entry in row.entries:
         if Contestant(entry.hotkey) == member and entry.status is EntryStatus.ACCEPTED:

@@ -8,7 +8,7 @@ from psycopg.rows import DictRow
 
 from core.challenge import Challenge, ChallengeData, ChallengePlan
 from core.errors import StaleStateError
-from core.ids import CHAMPION, ChallengeId, Contestant, TournamentId, training_id
+from core.ids import CHAMPION, MIRROR, ChallengeId, Contestant, TournamentId, training_id
 from core.tournament import Champion, Entry, Group, Round, RoundPlan, RoundResult, RoundStatus, Standing
 from gateways.postgres.database import Transaction, as_stored, jsonb, read
 from gateways.postgres.queries import queries
@@ -34,9 +34,9 @@ def write_round(transaction: Transaction, tournament_id: TournamentId, plan: Rou
 
 
 def code_of(champion: Champion, accepted: list[Entry]) -> dict[str, Row]:
-    """Whose code each contestant plays with: an entrant its accepted entry, the champion its frozen code."""
+    """Whose code each contestant plays with: an entrant its accepted entry, champion and mirror the frozen code."""
     entrants = {str(entry.hotkey): _code(entry) for entry in accepted}
-    return entrants | {CHAMPION: _code(champion)}
+    return entrants | dict.fromkeys((CHAMPION, MIRROR), _code(champion))
 
 
 def rounds_of(transaction: Transaction, tournament_id: TournamentId) -> tuple[Round, ...]:
@@ -109,7 +109,10 @@ def _there(transaction: Transaction, result: RoundResult) -> RoundResult:
 def _write_standings(transaction: Transaction, result: RoundResult) -> None:
     of = {"round_id": result.round_id, "revision": result.revision}
     transaction.execute(_SQL["write_result"], of)
-    rows = [s.model_dump() | of | {"position": position} for position, s in enumerate(result.standings, start=1)]
+    rows = [
+        standing.model_dump() | of | {"position": position, "gap": jsonb(standing.gap)}
+        for position, standing in enumerate(result.standings, start=1)
+    ]
     with transaction.cursor() as cursor:
         cursor.executemany(_SQL["write_standing"], rows)
 

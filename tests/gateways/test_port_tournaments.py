@@ -6,8 +6,9 @@ from core.challenge import ChallengeStatus
 from core.compute import Ending
 from core.errors import StaleStateError
 from core.evaluation import EvaluationPurpose
-from core.ids import CHAMPION, ChallengeId, TournamentId, TrainingId, training_id
+from core.ids import CHAMPION, MIRROR, ChallengeId, TournamentId, TrainingId, training_id
 from core.tournament import (
+    Gap,
     RoundPlan,
     RoundStatus,
     RoundType,
@@ -148,6 +149,13 @@ def test_a_training_carries_the_code_of_its_contestant(stores: Stores, active: T
     assert code[CHAMPION] == (champion.hotkey, champion.repository, champion.commit, champion.tree)
 
 
+def test_the_mirror_plays_with_the_champions_code(stores: Stores, active: TournamentId) -> None:
+    members = (*builders.contestants(0, 1), MIRROR)
+    stores.tournaments.record_round(active, builders.round_plan(members, tournament=active, type=RoundType.TITLE))
+    code = {t.contestant: (t.hotkey, t.repository, t.commit, t.tree) for t in stores.tournaments.load(active).trainings}
+    assert code[MIRROR] == code[CHAMPION] != code[members[1]]
+
+
 def test_the_champions_owner_may_enter_newer_code(stores: Stores) -> None:
     owner = builders.entry(1)
     champion = builders.champion(hotkey=owner.hotkey, commit=builders.commit("old code"))
@@ -244,6 +252,18 @@ def test_closing_a_round_writes_its_standings(stores: Stores, active: Tournament
     state = stores.tournaments.load(active)
     assert state.results == (result,)
     assert state.rounds[0].status is RoundStatus.CLOSED
+
+
+def test_standings_keep_scores_below_zero_and_gaps(stores: Stores, active: TournamentId, drawn: RoundPlan) -> None:
+    closed = builders.round_result(drawn)
+    first, *others = closed.standings
+    gap = Gap(against=others[0].contestant, gain="0.012345678901", low="-0.000000000001", high="0.03")
+    scored = first.model_copy(update={"value": -0.1 + 1e-17, "gap": gap})
+    result = closed.model_copy(update={"standings": (scored, *others)})
+    stores.tournaments.close_round(result)
+    assert stores.tournaments.load(active).results == (result,)
+    with stores.tells_nothing():
+        stores.tournaments.close_round(result)
 
 
 def test_a_round_is_closed_once(stores: Stores, active: TournamentId, drawn: RoundPlan) -> None:

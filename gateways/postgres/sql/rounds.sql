@@ -73,9 +73,9 @@ SELECT * FROM standings WHERE round_id = %(round_id)s AND revision = %(revision)
 INSERT INTO round_results (round_id, revision) VALUES (%(round_id)s, %(revision)s);
 
 -- name: write_standing
-INSERT INTO standings (round_id, revision, position, group_id, contestant, rank, loss, advances, reason, fault)
-VALUES (%(round_id)s, %(revision)s, %(position)s, %(group_id)s, %(contestant)s, %(rank)s, %(loss)s, %(advances)s,
-        %(reason)s, %(fault)s);
+INSERT INTO standings (round_id, revision, position, group_id, contestant, rank, value, gap, advances, reason, fault)
+VALUES (%(round_id)s, %(revision)s, %(position)s, %(group_id)s, %(contestant)s, %(rank)s, %(value)s, %(gap)s,
+        %(advances)s, %(reason)s, %(fault)s);
 
 -- name: close
 UPDATE rounds SET status = 'closed', closed_at = clock_timestamp() WHERE round_id = %(round_id)s AND status = 'playing';

@@ -213,7 +213,7 @@ CREATE TABLE public.entries (
     CONSTRAINT entries_check CHECK (((status = 'refused'::public.entry_status) OR ((tree IS NOT NULL) AND (commit ~ '^[0-9a-f]{40}$'::text)))),
     CONSTRAINT entries_check1 CHECK (((status = 'refused'::public.entry_status) = (reason IS NOT NULL))),
     CONSTRAINT entries_check2 CHECK (((status = 'refused'::public.entry_status) OR (fault IS NULL))),
-    CONSTRAINT entries_hotkey_check CHECK ((hotkey <> ALL (ARRAY[''::text, 'champion'::text]))),
+    CONSTRAINT entries_hotkey_check CHECK ((hotkey <> ALL (ARRAY[''::text, 'champion'::text, 'mirror'::text]))),
     CONSTRAINT entries_position_check CHECK (("position" >= 1)),
     CONSTRAINT entries_stake_rao_check CHECK ((stake_rao >= 0))
 );
@@ -235,9 +235,9 @@ CREATE TABLE public.evaluations (
     outcome jsonb,
     report jsonb,
     outcome_type text GENERATED ALWAYS AS ((outcome ->> 'type'::text)) STORED,
-    loss double precision GENERATED ALWAYS AS (((outcome ->> 'loss'::text))::double precision) STORED,
     reason text GENERATED ALWAYS AS ((outcome ->> 'reason'::text)) STORED,
     fault text GENERATED ALWAYS AS ((outcome ->> 'fault'::text)) STORED,
+    value double precision GENERATED ALWAYS AS (((outcome ->> 'value'::text))::double precision) STORED,
     CONSTRAINT evaluations_check CHECK ((evaluation_id = ((subject || '-e'::text) || number))),
     CONSTRAINT evaluations_check1 CHECK (((purpose <> 'tournament'::public.evaluation_purpose) OR (training_id IS NOT NULL))),
     CONSTRAINT evaluations_check2 CHECK (((status = 'done'::public.work_status) = (outcome IS NOT NULL))),
@@ -245,17 +245,17 @@ CREATE TABLE public.evaluations (
     CONSTRAINT evaluations_check4 CHECK (((report IS NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT evaluations_check5 CHECK (((status <> 'running'::public.work_status) OR (token > 0))),
     CONSTRAINT evaluations_check6 CHECK (((outcome IS NULL) OR ((outcome_type IS NOT NULL) AND (outcome_type = ANY (ARRAY['scored'::text, 'refused'::text]))))),
-    CONSTRAINT evaluations_check7 CHECK (((outcome_type <> 'scored'::text) OR ((loss IS NOT NULL) AND (loss >= (0)::double precision) AND (loss < 'Infinity'::double precision)))),
     CONSTRAINT evaluations_check8 CHECK (((outcome_type <> 'refused'::text) OR ((reason IS NOT NULL) AND (fault IS NOT NULL)))),
     CONSTRAINT evaluations_dispatches_check CHECK ((dispatches >= 0)),
     CONSTRAINT evaluations_fault_check CHECK ((fault = ANY (ARRAY['miner'::text, 'platform'::text, 'chain'::text]))),
     CONSTRAINT evaluations_number_check CHECK ((number >= 1)),
-    CONSTRAINT evaluations_token_check CHECK ((token >= 0))
+    CONSTRAINT evaluations_token_check CHECK ((token >= 0)),
+    CONSTRAINT evaluations_value_check CHECK (((outcome_type <> 'scored'::text) OR ((value IS NOT NULL) AND (value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision))))
 );
 
 COMMENT ON COLUMN public.evaluations.subject IS 'A training, or a local model on a challenge; names the evaluation.';
 
-COMMENT ON COLUMN public.evaluations.loss IS 'Nats per answer token; lower is better.';
+COMMENT ON COLUMN public.evaluations.value IS 'A loss or a score; the challenge''s kind says which way it is better.';
 
 CREATE TABLE public.events (
     event_id bigint NOT NULL,
@@ -357,16 +357,18 @@ CREATE TABLE public.standings (
     group_id text NOT NULL,
     contestant text NOT NULL,
     rank integer NOT NULL,
-    loss double precision,
+    value double precision,
     advances boolean NOT NULL,
     reason text,
     fault public.fault,
-    CONSTRAINT standings_loss_check CHECK (((loss >= (0)::double precision) AND (loss < 'Infinity'::double precision))),
+    gap jsonb,
+    CONSTRAINT standings_gap_check CHECK ((jsonb_typeof(gap) = 'object'::text)),
     CONSTRAINT standings_position_check CHECK (("position" >= 1)),
-    CONSTRAINT standings_rank_check CHECK ((rank >= 1))
+    CONSTRAINT standings_rank_check CHECK ((rank >= 1)),
+    CONSTRAINT standings_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
 );
 
-COMMENT ON COLUMN public.standings.loss IS 'Mean over the group''s challenges, nats per answer token; lower is better.';
+COMMENT ON COLUMN public.standings.value IS 'Mean of the measured values over the group''s challenges.';
 
 CREATE TABLE public.tournaments (
     tournament_id text NOT NULL,

@@ -58,6 +58,9 @@ NEVER_TRUE = {
     "an entry under the champion's name": """
         INSERT INTO entries SELECT tournament_id, 9, 'champion', coldkey, 0, repository, "commit", 1, tree, 'accepted'
         FROM entries LIMIT 1""",
+    "an entry under the mirror's name": """
+        INSERT INTO entries SELECT tournament_id, 9, 'mirror', coldkey, 0, repository, "commit", 1, tree, 'accepted'
+        FROM entries LIMIT 1""",
     "negative stake": """
         INSERT INTO entries SELECT tournament_id, 9, 'x', coldkey, -1, repository, "commit", 1, tree, 'accepted'
         FROM entries LIMIT 1""",
@@ -85,12 +88,13 @@ NEVER_TRUE = {
     "a second training on a challenge": """
         INSERT INTO trainings (training_id, challenge_id, contestant, hotkey, repository, "commit", tree)
         SELECT 'x', challenge_id, contestant, hotkey, repository, "commit", tree FROM trainings LIMIT 1""",
-    "a score without a loss": """
+    "a score without a value": """
         UPDATE evaluations SET status = 'done', recorded_at = now(), outcome = '{"type": "scored"}'""",
-    "a loss below zero": """
-        UPDATE evaluations SET status = 'done', recorded_at = now(), outcome = '{"type": "scored", "loss": -1}'""",
-    "a loss that is no number": """
-        UPDATE evaluations SET status = 'done', recorded_at = now(), outcome = '{"type": "scored", "loss": "NaN"}'""",
+    "a value without bounds": """
+        UPDATE evaluations SET status = 'done', recorded_at = now(),
+               outcome = '{"type": "scored", "value": "-Infinity"}'""",
+    "a value that is no number": """
+        UPDATE evaluations SET status = 'done', recorded_at = now(), outcome = '{"type": "scored", "value": "NaN"}'""",
     "an evaluation of another challenge": """
         INSERT INTO challenges
         SELECT 'other', group_id, 2, kind, 'planned', '{"challenge_id": "other"}' FROM challenges;
