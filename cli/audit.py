@@ -50,7 +50,7 @@ def comparison(evaluations: list[Evaluation]) -> Table:
     table = Table("evaluation", "purpose", "nats a token", "refused", "report", title="Measured", title_justify="left")
     for evaluation in evaluations:
         outcome = evaluation.outcome
-        loss = repr(outcome.loss) if isinstance(outcome, Scored) else "–"
+        loss = repr(outcome.value) if isinstance(outcome, Scored) else "–"
         reason = "" if outcome is None or isinstance(outcome, Scored) else outcome.reason
         report = evaluation.report.key if evaluation.report else ""
         table.add_row(evaluation.evaluation_id, evaluation.purpose, loss, Text(reason), report)

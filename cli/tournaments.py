@@ -72,7 +72,7 @@ def standings(result: RoundResult) -> Table:
         "group", "rank", "contestant", "nats a token", "goes through", "", title=heading, title_justify="left"
     )
     for standing in result.standings:
-        loss = "–" if standing.loss is None else f"{standing.loss:.6f}"
+        loss = "–" if standing.value is None else f"{standing.value:.6f}"
         blame = f" ({standing.fault})" if standing.fault else ""
         through, reason = "yes" if standing.advances else "", Text(f"{standing.reason or ''}{blame}")
         table.add_row(standing.group_id, str(standing.rank), standing.contestant, loss, through, reason)
@@ -83,6 +83,6 @@ def title(result: TitleResult) -> RenderableType:
     heading = f"Title match, margin {result.threshold}"
     table = Table("challenge", "champion", "challenger", "taken by", "why", title=heading, title_justify="left")
     for challenge in result.challenges:
-        losses = ("–" if x is None else f"{x:.6f}" for x in (challenge.champion_loss, challenge.challenger_loss))
+        losses = ("–" if x is None else f"{x:.6f}" for x in (challenge.champion_value, challenge.challenger_value))
         table.add_row(challenge.challenge_id, *losses, challenge.winner, challenge.why)
     return Group(table, Text(f"{result.winner} holds the title: {result.why}", "bold"))

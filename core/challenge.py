@@ -10,6 +10,15 @@ from core.ids import ChallengeId, GroupId, RoundId, TournamentId
 from core.value import Frozen, Positive
 
 
+class Direction(StrEnum):
+    """Which way a measured value is better."""
+
+    LOSS = "loss"
+    """Lower is better; never negative."""
+    SCORE = "score"
+    """Higher is better; may be negative."""
+
+
 class ChallengeKind(StrEnum):
     """The names are those of the training contract."""
 
@@ -18,6 +27,10 @@ class ChallengeKind(StrEnum):
     DPO = "DpoTask"
     GRPO = "GrpoTask"
     IMAGE = "ImageTask"
+
+    @property
+    def direction(self) -> Direction:
+        return Direction.SCORE if self is ChallengeKind.GRPO else Direction.LOSS
 
 
 class ChallengeStatus(StrEnum):
@@ -77,6 +90,8 @@ class ChallengePlan(Frozen):
     dataset: DatasetInfo
     training_seconds: Positive
     """The clock of one training, wall time from the container's start."""
+    replacement: Annotated[int, Field(ge=0)] = 0
+    """How often it was drawn anew because it could not be prepared."""
 
 
 class ChallengeData(Frozen):

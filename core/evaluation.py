@@ -17,16 +17,28 @@ DEFINITION = "instruct-nats-per-answer-token/1"
 """Name and version of the measurement; a change of any detail is a new version."""
 
 
+class Reward(Frozen):
+    """What one reward function gave, averaged over a test set's prompts."""
+
+    name: str
+    weight: float
+    mean: float
+
+
 class Scored(Frozen):
-    """A number. Lower is better."""
+    """A number; the challenge's kind says which way it is better."""
 
     type: Literal["scored"] = "scored"
-    loss: Annotated[float, Field(ge=0)]
-    """Cross-entropy, nats per answer token, over all answer tokens of the test set."""
+    value: float
+    """A loss (instruct: cross-entropy, nats per answer token, over all answer tokens of the test set) or a score."""
     answer_tokens: Annotated[int, Field(gt=0)]
     rows: Annotated[int, Field(gt=0)]
     per_example_sha256: Sha256
     """Of `per_example.jsonl`, one `ExampleResult` a line in the test set's order."""
+    rewards: tuple[Reward, ...] = ()
+    """GRPO: what the value is made of, with `kl`."""
+    kl: float = 0.0
+    """KL(base ‖ model) on the prompts, nats per token."""
 
 
 class Refused(Frozen):

@@ -24,6 +24,8 @@ Contestant = NewType("Contestant", str)
 The champion's owner may enter newer code under the own hotkey; the two must not be confused.
 """
 CHAMPION = Contestant("champion")
+MIRROR = Contestant("mirror")
+"""The champion's frozen code once more: it plays a title match along, without winning anything, to measure noise."""
 
 
 def tournament_id(kind: str, number: int) -> TournamentId:

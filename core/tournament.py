@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from core.artifacts import ArtifactRef
-from core.challenge import Challenge, ChallengePlan
+from core.challenge import Challenge, ChallengePlan, Direction
 from core.errors import Fault, SubmissionError
 from core.evaluation import Evaluation
 from core.ids import Coldkey, Contestant, GroupId, Hotkey, RoundId, TournamentId
@@ -57,6 +57,23 @@ class EntryClaim(Frozen):
         return cls.model_validate(match.groupdict())
 
 
+class HaltCause(StrEnum):
+    """Why a tournament waits for its operator."""
+
+    PREPARATION = "preparation"
+    """A challenge could not be prepared, nor could its replacements."""
+    PLATFORM = "platform"
+    """Work could not even be started, again and again."""
+    FAILURES = "failures"
+    """Our side failed at more than half of a round's trainings."""
+
+
+class Halted(Frozen):
+    cause: HaltCause
+    decide_by_block: Annotated[int, Field(ge=0)]
+    """Without a decision by then it is cancelled, and fees go back."""
+
+
 class EntryStatus(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -100,6 +117,8 @@ class RoundType(StrEnum):
 class RoundStatus(StrEnum):
     PLAYING = "playing"
     CLOSED = "closed"
+    SUPERSEDED = "superseded"
+    """An earlier round was revised and let others through."""
 
 
 class Group(Frozen):
@@ -124,6 +143,20 @@ class RoundPlan(Frozen):
 class Round(Frozen):
     plan: RoundPlan
     status: RoundStatus
+    failures_accepted: bool = False
+    """An operator lets it close although our side failed at most of its trainings."""
+
+
+class Gap(Frozen):
+    """How far a contestant is ahead of another, relative (0.01 is one per cent), with a 95 % interval.
+
+    The interval covers the test examples and the stated noise of training. Exact decimals.
+    """
+
+    against: Contestant
+    gain: str
+    low: str
+    high: str
 
 
 class Standing(Frozen):
@@ -133,11 +166,13 @@ class Standing(Frozen):
     contestant: Contestant
     rank: Annotated[int, Field(ge=1)]
     """Within the group; 1 is best, ties share a rank."""
-    loss: Annotated[float, Field(ge=0)] | None
-    """Mean over the group's challenges, nats per answer token; None without a valid result or for a bye."""
+    value: float | None
+    """Mean of the measured values over the group's challenges; None without a valid result or for a bye."""
+    gap: Gap | None = None
+    """To the last one that goes through (for those who do: to the first one that does not); of a pair, to the other."""
     advances: bool
     reason: str | None = None
-    """Why there is no loss, or how a tie was decided."""
+    """Why there is no value, or how a tie was decided."""
     fault: Fault | None = None
 
 
@@ -152,11 +187,38 @@ class TitleChallenge(Frozen):
     """One challenge of the title match."""
 
     challenge_id: str
-    champion_loss: float | None
-    challenger_loss: float | None
-    winner: Contestant
-    """CHAMPION or the challenger's hotkey."""
+    direction: Direction = Direction.LOSS
+    champion_value: float | None
+    challenger_value: float | None
+    winner: Contestant | None
+    """CHAMPION or the challenger's hotkey; None: it does not count."""
     why: str
+    gain: str | None = None
+    """Of the challenger over the champion, relative, as it entered the test; an exact decimal."""
+    standard_error: str | None = None
+    """Of the gain, from the test examples alone."""
+    mirror_gain: str | None = None
+    """Of the champion's code over itself, trained once more (A/A duel)."""
+
+
+class TitleTest(Frozen):
+    """The pooled one-sided test over the gains of the title's challenges. Exact decimals."""
+
+    alpha: str
+    """What of the year's budget the match may spend."""
+    challenges: int
+    """K: gains that entered."""
+    mean_gain: str
+    standard_deviation: str
+    """Of one challenge's gain, estimated from the K."""
+    statistic: str | None
+    """mean_gain × √K / standard_deviation; None while that is 0."""
+    critical: str
+    """What the statistic had to reach at this look."""
+    low: str
+    """Lower confidence bound of the mean gain at level 1 − alpha, valid whenever the match stopped."""
+    smallest_detectable_gain: str
+    """True gain that the whole match would have found with 80 % power at this standard deviation."""
 
 
 class TitleResult(Frozen):
@@ -166,12 +228,14 @@ class TitleResult(Frozen):
     """None when nobody came through to challenge."""
     champion: Hotkey
     threshold: str
-    """Relative margin that the challenger had to beat, as an exact decimal."""
+    """Relative margin that the challenger had to reach, as an exact decimal."""
+    test: TitleTest | None = None
+    """Of a pooled title match."""
     challenges: tuple[TitleChallenge, ...] = ()
     winner: Hotkey
     changed_hands: bool
     performance_difference: str = "0"
-    """Median relative gain of the challenger over the champion, as an exact decimal or fraction."""
+    """Median relative gain of the challenger over the champion, as an exact decimal."""
     why: str
 
 
@@ -191,6 +255,8 @@ class Tournament(Frozen):
     title: TitleResult | None = None
     reason: str | None = None
     """Why it was halted or cancelled."""
+    halted: Halted | None = None
+    """While it is."""
     opened_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -207,6 +273,8 @@ class TournamentState(Frozen):
     """Those of the tournament itself, never re-evaluations."""
     results: tuple[RoundResult, ...] = ()
     """The newest revision of each closed round."""
+    disqualified: dict[Hotkey, str] = {}
+    """Whose results do not count, and why; found after the entries were judged."""
 
 
 class WeightSetting(Frozen):

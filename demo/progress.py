@@ -91,7 +91,7 @@ def why_out(state: TournamentState, contestant: Contestant) -> str | None:
     for result in state.results:
         for standing in result.standings:
             if standing.contestant == contestant and not standing.advances:
-                measured = "" if standing.loss is None else f"rank {standing.rank}, loss {standing.loss:.4f}"
+                measured = "" if standing.value is None else f"rank {standing.rank}, loss {standing.value:.4f}"
                 return f"round {result.number}: {standing.reason or measured}"
     return None
 
@@ -137,7 +137,7 @@ def _result(work: Work) -> str:
     if isinstance(work.training.outcome, TrainingFailed):
         return work.training.outcome.reason
     match work.evaluation.outcome if work.evaluation else None:
-        case Scored(loss=loss):
+        case Scored(value=loss):
             return f"loss {loss:.4f}"
         case Refused(reason=reason):
             return reason

@@ -59,7 +59,7 @@ def _standing(standing: Standing, names: Names, champion: Hotkey) -> Sequence[st
     return (
         str(standing.rank),
         printable(name),
-        _loss(standing.loss),
+        _loss(standing.value),
         Text("yes", "green") if standing.advances else "",
         printable(_blamed(standing.reason or "", standing.fault)),
     )
@@ -80,8 +80,8 @@ def _title(title: TitleResult, names: Names) -> RenderableType:
         winner = name_of(Contestant(challenge.winner), names, title.champion)
         table.add_row(
             challenge.challenge_id,
-            _loss(challenge.champion_loss),
-            _loss(challenge.challenger_loss),
+            _loss(challenge.champion_value),
+            _loss(challenge.challenger_value),
             winner,
             challenge.why,
         )

@@ -186,9 +186,9 @@ def _fate(state: TournamentState, entry: Entry) -> tuple[Outcome, str, Fault | N
     if lost is None:
         return Outcome.UNDECIDED, "", None
     number, standing = lost
-    if standing.loss is None:
+    if standing.value is None:
         return Outcome.NO_RESULT, f"round {number}: {standing.reason}", standing.fault
-    return Outcome.OUT, f"round {number}: rank {standing.rank} with a loss of {standing.loss:.4f}", None
+    return Outcome.OUT, f"round {number}: rank {standing.rank} with a loss of {standing.value:.4f}", None
 
 
 def _lost(state: TournamentState, contestant: Contestant) -> tuple[int, Standing] | None:

@@ -112,7 +112,7 @@ def _outcome(outputs: Path, measurement: Measurement) -> EvaluationOutcome:
     lines = b"".join(canonical_json(row) + b"\n" for row in measurement.rows)
     _write_whole(outputs / PER_EXAMPLE, lines)
     return Scored(
-        loss=corpus_loss(measurement.rows),
+        value=corpus_loss(measurement.rows),
         answer_tokens=sum(row.answer_tokens for row in measurement.rows),
         rows=len(measurement.rows),
         per_example_sha256=sha256_hex(lines),

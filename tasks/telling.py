@@ -98,7 +98,7 @@ def tell_standings(result: RoundResult) -> None:
             "group": s.group_id,
             "rank": s.rank,
             "contestant": s.contestant,
-            "loss": "" if s.loss is None else repr(s.loss),
+            "loss": "" if s.value is None else repr(s.value),
             "goes through": "yes" if s.advances else "",
             "reason": s.reason or "",
             "fault": s.fault or "",
@@ -137,7 +137,7 @@ def tell_difference(old: Evaluation | None, new: Evaluation, is_equal: bool) -> 
 
 def _difference_row(name: str, evaluation: Evaluation) -> dict[str, Any]:
     outcome = evaluation.outcome
-    loss = repr(outcome.loss) if isinstance(outcome, Scored) else ""
+    loss = repr(outcome.value) if isinstance(outcome, Scored) else ""
     reason = "" if outcome is None or isinstance(outcome, Scored) else outcome.reason
     report = evaluation.report.key if evaluation.report else ""
     return {"": name, "evaluation": evaluation.evaluation_id, "loss": loss, "refused": reason, "report": report}

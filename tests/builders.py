@@ -237,7 +237,7 @@ def contestants(*numbers: int) -> tuple[Contestant, ...]:
 def round_result(plan: RoundPlan, revision: int = 1, **changes: Any) -> RoundResult:
     """Everybody in the order of the draw, the first of each group advancing."""
     standings = [
-        Standing(group_id=g.group_id, contestant=member, rank=rank, loss=float(rank), advances=rank == 1)
+        Standing(group_id=g.group_id, contestant=member, rank=rank, value=float(rank), advances=rank == 1)
         for g in plan.groups
         for rank, member in enumerate(g.members, start=1)
     ]
@@ -295,7 +295,7 @@ def evaluation(training: TrainingId, challenge: ChallengeId, number: int = 1, **
 
 
 def scored(loss: float = 1.5) -> Scored:
-    return Scored(loss=loss, answer_tokens=5000, rows=100, per_example_sha256=sha256(loss))
+    return Scored(value=loss, answer_tokens=5000, rows=100, per_example_sha256=sha256(loss))
 
 
 def refused(reason: str = "not a fine-tune of the base") -> Refused:

@@ -7,9 +7,9 @@ number below n        sha256("<seed>:<label>") as an integer, modulo n
 from collections.abc import Sequence
 from hashlib import sha256
 
-from core.ids import CHAMPION, Contestant, RoundId, group_id
-from core.tournament import Group, RoundType
-from tournament.rules import TournamentRules
+from core.ids import CHAMPION, MIRROR, Contestant, RoundId, group_id
+from core.tournament import Group, RoundType, TournamentState
+from tournament.rules import PooledTitle, TournamentRules
 
 
 def digest(seed: str, label: str) -> str:
@@ -42,13 +42,36 @@ def draw_groups(contenders: Sequence[Contestant], round_id: RoundId, seed: str, 
     drawn = shuffled(contenders, seed, str(round_id))
     match round_type(len(drawn), rules):
         case RoundType.TITLE:
-            teams = [[CHAMPION, *drawn]]
+            teams = [[CHAMPION, *drawn, *([MIRROR] if has_duel(rules) else [])]]
         case RoundType.KNOCKOUT:
             teams = [drawn[i : i + 2] for i in range(0, len(drawn), 2)]
         case RoundType.GROUP:
             count = rules.group_count(len(drawn))
             teams = [drawn[i::count] for i in range(count)]
+    return numbered(teams, round_id)
+
+
+def draw_meetings(
+    contenders: Sequence[Contestant], pairs: Sequence[tuple[Contestant, ...]], round_id: RoundId
+) -> list[Group]:
+    """The next round while pairs are undecided: they meet again, everybody else has a bye."""
+    busy = {member for pair in pairs for member in pair}
+    return numbered([*pairs, *([contender] for contender in contenders if contender not in busy)], round_id)
+
+
+def numbered(teams: Sequence[Sequence[Contestant]], round_id: RoundId) -> list[Group]:
     return [
         Group(group_id=group_id(round_id, position), position=position, members=tuple(team), challenges=())
         for position, team in enumerate(teams, start=1)
     ]
+
+
+def has_duel(rules: TournamentRules) -> bool:
+    """The champion's code plays the title match twice, to measure the noise of training."""
+    return isinstance(rules.title, PooledTitle) and rules.title.duel
+
+
+def seniority(contestant: Contestant, state: TournamentState) -> tuple[int, str]:
+    """Earlier entries first; of one block, by a draw from the seed."""
+    block = next((e.registered_block for e in state.entries if Contestant(e.hotkey) == contestant), 0)
+    return block, digest(state.tournament.seed or "", f"tie:{contestant}")

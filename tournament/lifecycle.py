@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
-from core.challenge import ChallengeStatus
-from core.ids import Contestant
-from core.tournament import EntryStatus, Round, RoundStatus, RoundType, TournamentState, TournamentStatus
-from core.training import WorkStatus
+from core.challenge import Challenge, ChallengeStatus
+from core.errors import Fault
+from core.evaluation import EvaluationOutcome, Refused
+from core.ids import ChallengeId
+from core.tournament import HaltCause, Round, RoundStatus, RoundType, TournamentState, TournamentStatus
+from core.training import TrainingFailed, TrainingOutcome, WorkStatus
+from tournament.rounds import challenges_of, contenders_of, live_rounds
 from tournament.rules import TournamentRules
+from tournament.title import challenges_to_play
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,32 @@ class Crown:
 
 
 @dataclass(frozen=True)
+class ReplaceChallenge:
+    """It could not be prepared: draw another in its place."""
+
+    challenge_id: ChallengeId
+
+
+@dataclass(frozen=True)
 class Halt:
     """Only an operator can go on from here."""
 
+    cause: HaltCause
     reason: str
 
 
-Step = AwaitBlock | CollectEntries | Cancel | DrawRound | PrepareRound | PlayRound | CloseRound | Crown | Halt
+Step = (
+    AwaitBlock
+    | CollectEntries
+    | Cancel
+    | DrawRound
+    | PrepareRound
+    | ReplaceChallenge
+    | PlayRound
+    | CloseRound
+    | Crown
+    | Halt
+)
 
 
 def next_step(state: TournamentState, block_number: int, rules: TournamentRules) -> Step | None:
@@ -77,48 +100,77 @@ def next_step(state: TournamentState, block_number: int, rules: TournamentRules)
             return CollectEntries(tournament.closing_block)
         case TournamentStatus.ACTIVE:
             return _active_step(state, rules)
-        case TournamentStatus.HALTED | TournamentStatus.FINISHED | TournamentStatus.CANCELLED:
+        case TournamentStatus.HALTED:
+            return _halted_step(state, block_number)
+        case TournamentStatus.FINISHED | TournamentStatus.CANCELLED:
             return None
 
 
+def _halted_step(state: TournamentState, block_number: int) -> Step | None:
+    halted = state.tournament.halted
+    if halted is None or block_number < halted.decide_by_block:
+        return None
+    return Cancel(f"halted, and nobody decided by block {halted.decide_by_block}: {state.tournament.reason}")
+
+
 def _active_step(state: TournamentState, rules: TournamentRules) -> Step:
-    if not state.rounds:
+    rounds = live_rounds(state)
+    if not rounds:
         return _first_step(state, rules)
-    last = state.rounds[-1]
+    last = rounds[-1]
     if last.status is RoundStatus.PLAYING:
-        return _playing_step(state, last)
-    if last.plan.type is RoundType.TITLE or not contenders_of(state):
+        return _playing_step(state, last, rules)
+    is_decided = last.plan.type is RoundType.TITLE and not challenges_to_play(state, rules)
+    if is_decided or not contenders_of(state):
         return Crown()
-    return DrawRound(last.plan.number + 1)
+    return DrawRound(state.rounds[-1].plan.number + 1)
 
 
 def _first_step(state: TournamentState, rules: TournamentRules) -> Step:
     accepted = len(contenders_of(state))
-    if accepted < rules.minimum_entrants:
+    if accepted < rules.minimum_entrants and not state.rounds:
         return Cancel(f"{accepted} accepted entries, and the rules ask for {rules.minimum_entrants}")
-    return DrawRound(1)
+    return DrawRound(len(state.rounds) + 1)
 
 
-def _playing_step(state: TournamentState, round_: Round) -> Step:
-    number = round_.plan.number
-    challenges = [c for c in state.challenges if c.round_id == round_.plan.round_id]
+def _playing_step(state: TournamentState, round_: Round, rules: TournamentRules) -> Step:
+    number, challenges = round_.plan.number, challenges_of(state, round_)
     if broken := next((c for c in challenges if c.status is ChallengeStatus.FAILED), None):
-        return Halt(f"challenge {broken.challenge_id} could not be prepared: {broken.reason}")
+        return _unprepared(broken, rules)
     if any(challenge.status is ChallengeStatus.PLANNED for challenge in challenges):
         return PrepareRound(number)
-    return PlayRound(number) if has_open_work(state, round_) else CloseRound(number)
+    if has_open_work(state, round_):
+        return PlayRound(number)
+    failed, all_ = _failed_by_us(state, round_)
+    if 2 * failed > all_ and not round_.failures_accepted:
+        return Halt(HaltCause.FAILURES, f"our side failed at {failed} of the {all_} trainings of round {number}")
+    return CloseRound(number)
+
+
+def _unprepared(challenge: Challenge, rules: TournamentRules) -> Step:
+    if challenge.plan.replacement < rules.replacements:
+        return ReplaceChallenge(challenge.challenge_id)
+    reason = f"challenge {challenge.challenge_id} could not be prepared"
+    tried = f" ({challenge.plan.replacement} replacements tried)" if challenge.plan.replacement else ""
+    return Halt(HaltCause.PREPARATION, f"{reason}{tried}: {challenge.reason}")
 
 
 def has_open_work(state: TournamentState, round_: Round) -> bool:
     """Some training or evaluation of the round has no outcome yet."""
-    challenges = {c.challenge_id for c in state.challenges if c.round_id == round_.plan.round_id}
+    challenges = {challenge.challenge_id for challenge in challenges_of(state, round_)}
     open_trainings = {t.challenge_id for t in state.trainings if t.status is not WorkStatus.DONE}
     open_evaluations = {e.challenge_id for e in state.evaluations if e.status is not WorkStatus.DONE}
     return not challenges.isdisjoint(open_trainings | open_evaluations)
 
 
-def contenders_of(state: TournamentState) -> list[Contestant]:
-    """Who still plays for the title: the accepted entrants, later those whom the last closed round let through."""
-    if not state.results:
-        return [Contestant(entry.hotkey) for entry in state.entries if entry.status is EntryStatus.ACCEPTED]
-    return [standing.contestant for standing in state.results[-1].standings if standing.advances]
+def _failed_by_us(state: TournamentState, round_: Round) -> tuple[int, int]:
+    """Trainings of the round without a value by our fault, and all of them."""
+    challenges = {challenge.challenge_id for challenge in challenges_of(state, round_)}
+    trainings = [t for t in state.trainings if t.challenge_id in challenges]
+    outcomes = {e.training_id: e.outcome for e in state.evaluations}
+    failed = [t for t in trainings if _is_ours(t.outcome) or _is_ours(outcomes.get(t.training_id))]
+    return len(failed), len(trainings)
+
+
+def _is_ours(outcome: TrainingOutcome | EvaluationOutcome | None) -> bool:
+    return isinstance(outcome, TrainingFailed | Refused) and outcome.fault is Fault.PLATFORM

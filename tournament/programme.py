@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, cycle, islice
 from typing import TypeVar
 
 from core.challenge import Catalogue, ChallengeKind, ChallengePlan, DatasetInfo, ModelInfo
 from core.ids import ChallengeId, challenge_id, round_id
 from core.tournament import Group, RoundPlan, RoundType, TournamentState
-from tournament.draw import digest, draw_groups, number, round_type
-from tournament.lifecycle import contenders_of
+from tournament.draw import digest, draw_groups, draw_meetings, number, round_type
+from tournament.rounds import challenges_of_type, contenders_of, undecided_pairs
 from tournament.rules import Parameters, TournamentRules
+from tournament.title import challenges_to_play
 
 SCALE = 10**9
 
@@ -22,41 +23,77 @@ def draw_round(state: TournamentState, number_: int, rules: TournamentRules, cat
     tournament = state.tournament
     if tournament.seed is None:
         raise ValueError(f"tournament {tournament.tournament_id} has no seed yet; its entries are not closed")
-    contenders = contenders_of(state)
+    contenders, pairs = contenders_of(state), undecided_pairs(state)
     round_ = round_id(tournament.tournament_id, number_)
-    type_ = round_type(len(contenders), rules)
-    groups = draw_groups(contenders, round_, tournament.seed, rules)
+    type_ = RoundType.KNOCKOUT if pairs else round_type(len(contenders), rules)
+    seed = tournament.seed
+    groups = draw_meetings(contenders, pairs, round_) if pairs else draw_groups(contenders, round_, seed, rules)
+    kinds = _set_kinds(state, type_, rules)
     return RoundPlan(
         round_id=round_,
         number=number_,
         type=type_,
-        groups=tuple(_with_challenges(group, type_, tournament.seed, rules, catalogue) for group in groups),
+        groups=tuple(_with_challenges(group, type_, kinds, seed, rules, catalogue) for group in groups),
     )
 
 
-def _with_challenges(group: Group, type_: RoundType, seed: str, rules: TournamentRules, catalogue: Catalogue) -> Group:
+def _set_kinds(state: TournamentState, type_: RoundType, rules: TournamentRules) -> Sequence[ChallengeKind | None]:
+    """Kinds of the challenges that each group of the round plays; None: to be drawn."""
+    match type_:
+        case RoundType.GROUP:
+            return [rules.group_kind] * rules.group_challenges
+        case RoundType.KNOCKOUT:
+            return [None]
+        case RoundType.TITLE:
+            first = len(challenges_of_type(state, RoundType.TITLE))
+            endless = islice(cycle(rules.title_kinds), first, None)
+            return list(islice(endless, challenges_to_play(state, rules)))
+
+
+def _with_challenges(
+    group: Group,
+    type_: RoundType,
+    kinds: Sequence[ChallengeKind | None],
+    seed: str,
+    rules: TournamentRules,
+    catalogue: Catalogue,
+) -> Group:
     if len(group.members) == 1:
         return group
-    ids = [challenge_id(group.group_id, i) for i in range(1, _challenge_count(type_, rules) + 1)]
-    kinds = [_kind(type_, i, id_, seed, rules, catalogue) for i, id_ in enumerate(ids)]
-    plans = (_plan(id_, kind, type_, seed, rules, catalogue) for id_, kind in zip(ids, kinds, strict=True))
+    ids = [challenge_id(group.group_id, i) for i in range(1, len(kinds) + 1)]
+    plans = (
+        _plan(id_, str(id_), kind or _drawn_kind(id_, seed, rules, catalogue), type_, seed, rules, catalogue)
+        for id_, kind in zip(ids, kinds, strict=True)
+    )
     return group.model_copy(update={"challenges": tuple(plans)})
 
 
-def _challenge_count(type_: RoundType, rules: TournamentRules) -> int:
-    return len(rules.title_kinds) if type_ is RoundType.TITLE else 1
+def replacement(
+    state: TournamentState, challenge: ChallengeId, rules: TournamentRules, catalogue: Catalogue
+) -> ChallengePlan:
+    """Another challenge of the same kind and name for one that could not be prepared; on a model of like size.
+
+    Another dataset when there is one. Raises ValueError when the catalogue cannot serve it.
+    """
+    failed = next(c for c in state.challenges if c.challenge_id == challenge)
+    round_ = next(r for r in state.rounds if r.plan.round_id == failed.round_id)
+    number_ = failed.plan.replacement + 1
+    others = [d for d in catalogue.datasets if d.dataset_id != failed.plan.dataset.dataset_id]
+    has_other = any(d.kind is failed.plan.kind and d.rows >= rules.minimum_rows for d in others)
+    offer = catalogue.model_copy(
+        update={
+            "datasets": tuple(others) if has_other else catalogue.datasets,
+            "models": _like(failed.plan.model, catalogue.models),
+        }
+    )
+    seed, label = str(state.tournament.seed), f"{challenge}#{number_}"
+    plan = _plan(challenge, label, failed.plan.kind, round_.plan.type, seed, rules, offer)
+    return plan.model_copy(update={"replacement": number_})
 
 
-def _kind(
-    type_: RoundType, index: int, id_: ChallengeId, seed: str, rules: TournamentRules, catalogue: Catalogue
-) -> ChallengeKind:
-    match type_:
-        case RoundType.GROUP:
-            return rules.group_kind
-        case RoundType.KNOCKOUT:
-            return _drawn_kind(id_, seed, rules, catalogue)
-        case RoundType.TITLE:
-            return rules.title_kinds[index]
+def _like(model: ModelInfo, models: Sequence[ModelInfo]) -> tuple[ModelInfo, ...]:
+    """Models of 80 to 120 % of its parameters, itself included."""
+    return tuple(m for m in models if 8 * model.parameters <= 10 * m.parameters <= 12 * model.parameters)
 
 
 def _drawn_kind(id_: ChallengeId, seed: str, rules: TournamentRules, catalogue: Catalogue) -> ChallengeKind:
@@ -71,48 +108,55 @@ def _drawn_kind(id_: ChallengeId, seed: str, rules: TournamentRules, catalogue: 
 
 
 def _plan(
-    id_: ChallengeId, kind: ChallengeKind, type_: RoundType, seed: str, rules: TournamentRules, catalogue: Catalogue
+    id_: ChallengeId,
+    label: str,
+    kind: ChallengeKind,
+    type_: RoundType,
+    seed: str,
+    rules: TournamentRules,
+    catalogue: Catalogue,
 ) -> ChallengePlan:
-    dataset = _pick_dataset(id_, kind, seed, rules, catalogue)
+    """Everything of it is drawn under its label: its name, and for a replacement its number."""
+    dataset = _pick_dataset(label, kind, seed, rules, catalogue)
     return ChallengePlan(
         challenge_id=id_,
         kind=kind,
-        seed=digest(seed, f"{id_}:seed"),
-        model=_pick_model(id_, _model_range(id_, type_, seed, rules), seed, catalogue),
+        seed=digest(seed, f"{label}:seed"),
+        model=_pick_model(label, _model_range(label, type_, seed, rules), seed, catalogue),
         dataset=dataset,
-        training_seconds=_training_seconds(id_, type_, dataset.rows, seed, rules),
+        training_seconds=_training_seconds(label, type_, dataset.rows, seed, rules),
     )
 
 
-def _model_range(id_: ChallengeId, type_: RoundType, seed: str, rules: TournamentRules) -> Parameters:
-    is_big = Decimal(number(seed, f"{id_}:big", SCALE)) / SCALE < rules.big_model_share
+def _model_range(label: str, type_: RoundType, seed: str, rules: TournamentRules) -> Parameters:
+    is_big = Decimal(number(seed, f"{label}:big", SCALE)) / SCALE < rules.big_model_share
     return rules.big_models if type_ is RoundType.TITLE and is_big else rules.models[type_]
 
 
-def _pick_model(id_: ChallengeId, size: Parameters, seed: str, catalogue: Catalogue) -> ModelInfo:
+def _pick_model(label: str, size: Parameters, seed: str, catalogue: Catalogue) -> ModelInfo:
     fitting = [model for model in catalogue.models if size[0] <= model.parameters <= size[1]]
     if not fitting:
-        raise ValueError(f"{id_}: the hub has no model of {size[0]:,} to {size[1]:,} parameters; add one")
-    return _one_of(fitting, seed, f"{id_}:model")
+        raise ValueError(f"{label}: the hub has no model of {size[0]:,} to {size[1]:,} parameters; add one")
+    return _one_of(fitting, seed, f"{label}:model")
 
 
 def _pick_dataset(
-    id_: ChallengeId, kind: ChallengeKind, seed: str, rules: TournamentRules, catalogue: Catalogue
+    label: str, kind: ChallengeKind, seed: str, rules: TournamentRules, catalogue: Catalogue
 ) -> DatasetInfo:
     fitting = [d for d in catalogue.datasets if d.kind is kind and d.rows >= rules.minimum_rows]
     if not fitting:
-        raise ValueError(f"{id_}: the hub has no {kind} dataset of at least {rules.minimum_rows} rows; add one")
-    return _one_of(fitting, seed, f"{id_}:dataset")
+        raise ValueError(f"{label}: the hub has no {kind} dataset of at least {rules.minimum_rows} rows; add one")
+    return _one_of(fitting, seed, f"{label}:dataset")
 
 
 def _one_of(choices: Sequence[Choice], seed: str, label: str) -> Choice:
     return choices[number(seed, label, len(choices))]
 
 
-def _training_seconds(id_: ChallengeId, type_: RoundType, rows: int, seed: str, rules: TournamentRules) -> float:
+def _training_seconds(label: str, type_: RoundType, rows: int, seed: str, rules: TournamentRules) -> float:
     if rules.fixed_seconds is not None:
         return rules.fixed_seconds
     if type_ is RoundType.GROUP:
         return rules.group_seconds
     band = next((band for band in rules.hours if rows < band.below_rows), rules.hours[-1])
-    return 3600.0 * (band.least + number(seed, f"{id_}:hours", band.most - band.least + 1))
+    return 3600.0 * (band.least + number(seed, f"{label}:hours", band.most - band.least + 1))

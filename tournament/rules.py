@@ -1,22 +1,26 @@
 """Rule sets: every number of a competition in one frozen value, copied into the tournament's row when it opens.
 
-`classic` holds the constants of the reference system (docs/rules.md names them clause by clause); `demo` is the same
-game at a scale that two cores play in minutes.
+`calibrated` is ours and the default; `classic` holds the constants and decisions of the reference system; `demo` is the
+classic game at a scale that two cores play in minutes. docs/rules.md says what the numbers mean, clause by clause.
 """
 
 from decimal import Decimal
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from core.chain import RAO_PER_TAO
 from core.challenge import ChallengeKind
-from core.tournament import RoundType
+from core.tournament import RoundType, TournamentKind
 from core.value import Frozen, Positive, Sha256
+from tournament.boundaries import BOUNDARIES, LOOKS, Boundary
 
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 Parameters = tuple[int, int]
 """Fewest and most parameters of a base model, both included."""
+DAY_BLOCKS = 7200
+YEAR_BLOCKS = 365 * DAY_BLOCKS
 
 
 class HoursBand(Frozen):
@@ -27,9 +31,78 @@ class HoursBand(Frozen):
     most: int
 
 
-class Emission(Frozen):
-    """The classic emission policy's constants for one tournament kind."""
+class WeeklyWindow(Frozen):
+    """Tournaments open in one hour of the week, UTC."""
 
+    weekday: Annotated[int, Field(ge=0, le=6)]
+    """0 is Monday."""
+    hour: Annotated[int, Field(ge=0, le=23)]
+
+
+class Schedule(Frozen):
+    """When the next tournament of a kind opens."""
+
+    pause_seconds: Annotated[float, Field(ge=0)] = 86_400.0
+    """From the end of the last one."""
+    weekly: WeeklyWindow | None = None
+    """Besides, only in this hour; an hour missed waits for the next week."""
+
+
+class MarginTitle(Frozen):
+    """The reference's title match: a relative margin on each challenge, and most of the challenges."""
+
+    rule: Literal["margin"] = "margin"
+    first: Share = Decimal("0.10")
+    """Relative margin over a champion of one tournament."""
+    factor: Share = Decimal("0.8")
+    """For each further tournament that the champion has held."""
+    floor: Share = Decimal("0.03")
+
+
+class PooledTitle(Frozen):
+    """Our title match: one test over the gains of all challenges, with looks at fixed numbers of them.
+
+    H0: the challenger's mean relative gain over the programme's challenges is at most 0. At look j the challenger takes
+    the title when mean × √K / s.d. reaches the boundary and the mean reaches `floor`; below `futility` the champion
+    stays; between, more challenges are played. The boundaries hold for every s.d. (tournament/boundaries.py).
+    """
+
+    rule: Literal["pooled"] = "pooled"
+    floor: Share = Decimal("0.005")
+    """Smallest mean gain that a title is given for."""
+    futility: Decimal = Decimal("0.003")
+    """Below this mean gain the match ends at a look; non-binding, it only saves hours."""
+    most_gain: Share = Decimal("0.05")
+    """A challenge counts for at most so much either way; a contestant without a valid result loses by this."""
+    looks: tuple[int, ...] = LOOKS
+    """Challenges at each look, increasing; the last is the most that are played."""
+    boundaries: tuple[Boundary, ...] = BOUNDARIES
+    """Critical values by α, the smallest α first."""
+    alpha_per_year: Share = Decimal("0.05")
+    """Budget of false dethronings per year and kind; it accrues with the chain's blocks."""
+    alpha_days: Annotated[int, Field(ge=1)] = 7
+    """What the first tournament of a kind may spend, in days of the budget."""
+    alpha: Share | None = None
+    """What this tournament's match may spend; set when it opens."""
+    duel_blocks: Annotated[int, Field(ge=1)] | None = 30 * DAY_BLOCKS
+    """The champion's code duels itself in one title match in so many blocks; None: never."""
+    duel: bool = False
+    """Whether it does in this tournament; set when it opens."""
+
+
+class Pairs(Frozen):
+    """How a knock-out pair is decided."""
+
+    deciders: Annotated[int, Field(ge=0)] = 0
+    """More challenges for an undecided pair; after the last one the better mean goes through."""
+    clearance: Annotated[Decimal, Field(ge=0)] = Decimal(1)
+    """A pair is decided when its mean gain is so many standard errors from 0."""
+
+
+class PoolEmission(Frozen):
+    """Constants of the `classic` emission policy for one kind."""
+
+    policy: Literal["classic/1"] = "classic/1"
     base: Share
     """Pool of the kind while the champion has no boost."""
     most: Share
@@ -42,13 +115,51 @@ class Emission(Frozen):
     """Paid to each hotkey that is still in an active tournament."""
 
 
+class PodiumEmission(Frozen):
+    """Constants of the `podium` emission policy for one kind (the reference's newer rules)."""
+
+    policy: Literal["podium/1"] = "podium/1"
+    anchor: Share
+    """Share of the kind before entrants and boost move it."""
+    most: Share = Decimal("0.50")
+    boost_threshold: Decimal = Decimal("0.10")
+    boost_rate: Decimal = Decimal("2.0")
+    balance_power: Decimal = Decimal("1.25")
+    """Exponent of anchor share over entrant share."""
+    balance_floor: Share = Decimal("0.05")
+    balance_tournaments: Annotated[int, Field(ge=1)] = 4
+    """Entrants are averaged over so many finished tournaments, the newest left out."""
+    balance_least_entrants: int = 3
+    """Tournaments with fewer are ignored."""
+    places: Annotated[int, Field(ge=1)] = 3
+    rank_ratio: Share = Decimal("0.25")
+    """A place earns this share of the place before."""
+    runner_up_days: int = 7
+    """The second is paid so long after the end; then its share goes to the champion."""
+
+
+Emission = Annotated[PoolEmission | PodiumEmission, Field(discriminator="policy")]
+
+
 class TournamentRules(Frozen):
     name: str
     """Name and version."""
-    window_blocks: Annotated[int, Field(ge=0)] = 7200
+    schedule: Schedule = Schedule()
+    window_blocks: Annotated[int, Field(ge=0)] = DAY_BLOCKS
     """Blocks from opening to the closing block."""
+
     minimum_entrants: Annotated[int, Field(ge=1)] = 8
     minimum_stake_rao: Annotated[int, Field(ge=0)] = 0
+    most_entrants: Annotated[int, Field(ge=1)] | None = None
+    """Those with the most (boosted) stake; None: everybody."""
+    stake_boost: Share = Decimal("0.05")
+    """On the stake for each earlier completed tournament of the hotkey."""
+    stake_boost_most: Share = Decimal("0.25")
+    entries_per_coldkey: Annotated[int, Field(ge=1)] | None = None
+    entries_per_owner: Annotated[int, Field(ge=1)] | None = None
+    """Entries from one owner's repositories on a host."""
+    fee_rao: Annotated[int, Field(ge=0)] = 0
+    """Taken from the coldkey's balance for each accepted entry; given back when the tournament is cancelled."""
     licence_sha256: Sha256 | None = None
     """Of the LICENSE that an entry must carry, lines right-stripped; None: not asked for."""
     notice_sha256: Sha256 | None = None
@@ -59,6 +170,13 @@ class TournamentRules(Frozen):
     group_most: Annotated[int, Field(ge=2)] = 32
     group_least: Annotated[int, Field(ge=2)] = 20
     group_advance: Annotated[int, Field(ge=1)] = 8
+    group_challenges: Annotated[int, Field(ge=1)] = 1
+    pairs: Pairs = Pairs()
+    training_noise: Share = Decimal("0.007")
+    """Relative s.d. of the difference of two trainings with the same code, for intervals and pairs; measured by duels.
+
+    √2 × 0.006 nats of 1.2.
+    """
 
     group_kind: ChallengeKind = ChallengeKind.INSTRUCT
     knockout_kinds: dict[ChallengeKind, Decimal] = {
@@ -69,6 +187,7 @@ class TournamentRules(Frozen):
     title_kinds: tuple[ChallengeKind, ...] = (
         (ChallengeKind.INSTRUCT,) * 2 + (ChallengeKind.DPO,) * 2 + (ChallengeKind.GRPO,) * 2
     )
+    """Of the title's challenges, in their order; a longer match begins again."""
     models: dict[RoundType, Parameters] = {
         RoundType.GROUP: (100_000_000, 4_000_000_000),
         RoundType.KNOCKOUT: (100_000_000, 12_000_000_000),
@@ -92,18 +211,20 @@ class TournamentRules(Frozen):
     """One clock for every training, instead of `hours` and `group_seconds`."""
     evaluation_seconds: Positive = 18_000.0
 
-    title_first: Share = Decimal("0.10")
-    """Relative margin over a champion of one tournament."""
-    title_factor: Share = Decimal("0.8")
-    """For each further tournament that the champion has held."""
-    title_floor: Share = Decimal("0.03")
+    cohort_rewards: bool = False
+    """GRPO rewards are normalised over who else plays, as the reference did; never in rules of ours."""
+    title: Annotated[MarginTitle | PooledTitle, Field(discriminator="rule")] = PooledTitle()
 
     miner_attempts: Annotated[int, Field(ge=1)] = 2
     """Attempts that may end by the miner's own fault."""
     platform_attempts: Annotated[int, Field(ge=1)] = 20
-    """Attempts lost to our side before the tournament halts for the operator."""
+    """Attempts lost to our side before the training or evaluation counts as failed by us."""
+    replacements: Annotated[int, Field(ge=0)] = 3
+    """How often a challenge that cannot be prepared is drawn anew before the operator is asked."""
+    patience_blocks: Annotated[int, Field(ge=1)] = 3 * DAY_BLOCKS
+    """How long a halted tournament waits for the operator; then it is cancelled and fees go back."""
 
-    emission: Emission = Emission(base=Decimal("0.15"), most=Decimal("0.60"))
+    emission: Emission
 
     @model_validator(mode="after")
     def _rounds_get_smaller(self) -> "TournamentRules":
@@ -118,7 +239,41 @@ class TournamentRules(Frozen):
         return max(1, count - 1) if contenders / count < self.group_least else count
 
 
-CLASSIC = TournamentRules(name="classic/1")
+IMAGE_PROGRAMME = {
+    "dockerfile": "dockerfiles/standalone-image-trainer.dockerfile",
+    "fee_rao": 15 * RAO_PER_TAO // 100,
+    "group_kind": ChallengeKind.IMAGE,
+    "knockout_kinds": {ChallengeKind.IMAGE: Decimal(1)},
+    "title_kinds": (ChallengeKind.IMAGE,) * 6,
+    "minimum_rows": 10,
+    "hours": (HoursBand(below_rows=1_000_000, least=1, most=2),),
+    "group_seconds": 3600.0,
+}
+
+CLASSIC_TEXT = TournamentRules(
+    name="classic/1",
+    schedule=Schedule(pause_seconds=3 * 86_400.0),
+    fee_rao=20 * RAO_PER_TAO // 100,
+    cohort_rewards=True,
+    title=MarginTitle(),
+    emission=PoolEmission(base=Decimal("0.15"), most=Decimal("0.60")),
+)
+CLASSIC_IMAGE = CLASSIC_TEXT.model_copy(
+    update={**IMAGE_PROGRAMME, "emission": PoolEmission(base=Decimal("0.10"), most=Decimal("0.40"))}
+)
+
+CALIBRATED_TEXT = TournamentRules(
+    name="calibrated/1",
+    entries_per_coldkey=1,
+    entries_per_owner=1,
+    fee_rao=20 * RAO_PER_TAO // 100,
+    group_advance=4,
+    pairs=Pairs(deciders=1),
+    emission=PodiumEmission(anchor=Decimal("0.35")),
+)
+CALIBRATED_IMAGE = CALIBRATED_TEXT.model_copy(
+    update={**IMAGE_PROGRAMME, "emission": PodiumEmission(anchor=Decimal("0.25"))}
+)
 
 DEMO = TournamentRules(
     name="demo/1",
@@ -134,16 +289,22 @@ DEMO = TournamentRules(
     big_model_share=Decimal(0),
     fixed_seconds=45.0,
     evaluation_seconds=180.0,
-    title_first=Decimal("0.02"),
-    title_floor=Decimal("0.01"),
+    title=MarginTitle(first=Decimal("0.02"), floor=Decimal("0.01")),
     miner_attempts=1,
+    emission=PoolEmission(base=Decimal("0.15"), most=Decimal("0.60")),
 )
 
-NAMED = {"classic": CLASSIC, "demo": DEMO}
+NAMED: dict[str, dict[TournamentKind, TournamentRules]] = {
+    "calibrated": {TournamentKind.TEXT: CALIBRATED_TEXT, TournamentKind.IMAGE: CALIBRATED_IMAGE},
+    "classic": {TournamentKind.TEXT: CLASSIC_TEXT, TournamentKind.IMAGE: CLASSIC_IMAGE},
+    "demo": {TournamentKind.TEXT: DEMO},
+}
 
 
-def named(name: str) -> TournamentRules:
-    """Raises ValueError for a name that we do not ship."""
+def named(name: str, kind: TournamentKind = TournamentKind.TEXT) -> TournamentRules:
+    """Raises ValueError for a name that we do not ship, or not for this kind."""
     if name not in NAMED:
         raise ValueError(f"there are no rules named {name!r}; we ship {', '.join(sorted(NAMED))}")
-    return NAMED[name]
+    if kind not in NAMED[name]:
+        raise ValueError(f"the rules {name!r} are not for {kind} tournaments")
+    return NAMED[name][kind]

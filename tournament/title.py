@@ -1,4 +1,4 @@
-"""The title match: the challenger must beat the champion's frozen code by a margin, on most of the challenges."""
+"""The title match: both codes train on the same new challenges; `margin` or `pooled` rules say who holds the title."""
 
 from collections.abc import Sequence
 from decimal import Context, Decimal
@@ -6,101 +6,234 @@ from fractions import Fraction
 from itertools import takewhile
 from statistics import median
 
-from core.ids import CHAMPION, Contestant, Hotkey
-from core.tournament import Champion, Group, RoundType, TitleChallenge, TitleResult, Tournament, TournamentState
-from tournament.rules import TournamentRules
+from core.challenge import Direction
+from core.ids import CHAMPION, MIRROR, Contestant, Hotkey
+from core.tournament import (
+    Champion,
+    RoundStatus,
+    RoundType,
+    TitleChallenge,
+    TitleResult,
+    Tournament,
+    TournamentState,
+)
+from tournament.merit import PLACES
+from tournament.pooled import Verdict, clipped, judge_gains, test_of
+from tournament.results import Examples, error_of, gain_of
+from tournament.rounds import challenges_of_type, live_rounds
+from tournament.rules import MarginTitle, PooledTitle, TournamentRules
 from tournament.scoring import Result, results_of
 
-DIFFERENCE_PLACES = 12
 WIDE = Context(prec=1000)
 """Losses are floats: their quotients have at most some 600 digits before the point."""
+SPARE_CHALLENGES = 6
+"""So many challenges that we failed at are played again; with more of them the match ends undecided."""
+NOTHING = Verdict(is_decided=True, takes=False, why="our side failed at every challenge; the champion stays")
 
 
-def threshold(streak: int, rules: TournamentRules) -> Decimal:
+def threshold(streak: int, title: MarginTitle) -> Decimal:
     """Relative margin that a challenger must reach: `max(floor, first × factor^(streak − 1))`."""
-    return max(rules.title_floor, rules.title_first * rules.title_factor ** (streak - 1))
+    return max(title.floor, title.first * title.factor ** (streak - 1))
 
 
-def crown(state: TournamentState, rules: TournamentRules) -> TitleResult:
+def title_gains(state: TournamentState, rules: TournamentRules) -> list[Decimal]:
+    """The challenger's gains on the challenges that count, in their order, as they enter the pooled test."""
+    if not isinstance(rules.title, PooledTitle):
+        return []
+    pairs = [(result[CHAMPION], result[challenger_of(state)]) for result in _title_results(state, rules)]
+    return [
+        clipped(champion, challenger, rules.title) for champion, challenger in pairs if _counts(champion, challenger)
+    ]
+
+
+def challenges_to_play(state: TournamentState, rules: TournamentRules) -> int:
+    """Challenges that the title match still needs before its next decision; 0: it is decided."""
+    played = len(challenges_of_type(state, RoundType.TITLE))
+    if not isinstance(rules.title, PooledTitle):
+        return 0 if played else len(rules.title_kinds)
+    if played >= rules.title.looks[-1] + SPARE_CHALLENGES:
+        return 0
+    gains = title_gains(state, rules)
+    is_over = bool(gains) and judge_gains(gains, rules.title).is_decided
+    return 0 if is_over else next(look for look in rules.title.looks if look > len(gains)) - len(gains)
+
+
+def crown(state: TournamentState, rules: TournamentRules, examples: Examples) -> TitleResult:
     """The end of a tournament whose last round is closed; without a challenger the champion stays."""
-    last = state.rounds[-1].plan
+    last = live_rounds(state)[-1].plan
     if last.type is RoundType.TITLE:
-        return decide_title(state, last.groups[0], rules)
+        return _margin_result(state, rules) if isinstance(rules.title, MarginTitle) else _pooled(state, rules, examples)
+    return _undisputed(state, rules, f"nobody came out of round {last.number} with a valid result")
+
+
+def _undisputed(state: TournamentState, rules: TournamentRules, why: str) -> TitleResult:
     champion = state.tournament.champion
     return TitleResult(
         challenger=None,
         champion=champion.hotkey,
-        threshold=str(threshold(champion.streak, rules)),
+        threshold=_threshold(state, rules),
         winner=champion.hotkey,
         changed_hands=False,
-        why=f"nobody came out of round {last.number} with a valid result",
-    )
-
-
-def decide_title(state: TournamentState, group: Group, rules: TournamentRules) -> TitleResult:
-    """The verdict of a played title match. Ties stay with the champion; the majority must be a strict one."""
-    champion = state.tournament.champion
-    challenger = next(member for member in group.members if member != CHAMPION)
-    margin = threshold(champion.streak, rules)
-    challenges = [
-        _decide(plan.challenge_id, results_of(state, plan.challenge_id), challenger, margin)
-        for plan in group.challenges
-    ]
-    wins = sum(challenge.winner == challenger for challenge in challenges)
-    changed = 2 * wins > len(challenges)
-    return TitleResult(
-        challenger=Hotkey(challenger),
-        champion=champion.hotkey,
-        threshold=str(margin),
-        challenges=tuple(challenges),
-        winner=Hotkey(challenger) if changed else champion.hotkey,
-        changed_hands=changed,
-        performance_difference=str(performance_difference(challenges)),
-        why=f"the challenger won {wins} of {len(challenges)} challenges and needed more than half",
-    )
-
-
-def _decide(
-    challenge_id: str, results: dict[Contestant, Result], challenger: Contestant, margin: Decimal
-) -> TitleChallenge:
-    boss, rival = results[CHAMPION], results[challenger]
-    winner, why = _verdict(boss.loss, rival.loss, margin)
-    return TitleChallenge(
-        challenge_id=challenge_id,
-        champion_loss=boss.loss,
-        challenger_loss=rival.loss,
-        winner=challenger if winner else CHAMPION,
         why=why,
     )
 
 
-def _verdict(boss: float | None, rival: float | None, margin: Decimal) -> tuple[bool, str]:
-    """Whether the challenger takes the challenge, and why. Exact: no rounding between the losses and the verdict."""
-    if rival is None:
-        return False, "the challenger has no valid result"
-    if boss is None:
-        return True, "only the challenger has a valid result"
-    bound = Fraction(boss) * (1 - Fraction(margin))
-    relation = "at most" if Fraction(rival) <= bound else "above"
-    return Fraction(rival) <= bound, f"the challenger's loss is {relation} {1 - margin} of the champion's"
+def _threshold(state: TournamentState, rules: TournamentRules) -> str:
+    title = rules.title
+    return str(threshold(state.tournament.champion.streak, title) if isinstance(title, MarginTitle) else title.floor)
 
 
-def performance_difference(challenges: Sequence[TitleChallenge]) -> Decimal:
-    """Median over the challenges of (champion − challenger) / challenger, to 12 decimals (half even).
+def challenger_of(state: TournamentState) -> Contestant:
+    """Raises ValueError when there is no title match."""
+    members = next((r.plan.groups[0].members for r in live_rounds(state) if r.plan.type is RoundType.TITLE), ())
+    challenger = next((member for member in members if member not in (CHAMPION, MIRROR)), None)
+    if challenger is None:
+        raise ValueError(f"tournament {state.tournament.tournament_id} has no title match")
+    return challenger
 
-    Challenges with one side missing are left out; 0 when none is left.
+
+def _title_results(state: TournamentState, rules: TournamentRules) -> list[dict[Contestant, Result]]:
+    """Of the title's challenges in closed rounds, in their order."""
+    played = challenges_of_type(state, RoundType.TITLE, RoundStatus.CLOSED)
+    return [results_of(state, challenge.challenge_id, rules) for challenge in played]
+
+
+def _counts(champion: Result, challenger: Result) -> bool:
+    return not (champion.is_void or challenger.is_void)
+
+
+def title_winner(state: TournamentState, rules: TournamentRules) -> Contestant:
+    """CHAMPION or the challenger, of a decided match."""
+    return challenger_of(state) if crown(state, rules, {}).changed_hands else CHAMPION
+
+
+def _margin_result(state: TournamentState, rules: TournamentRules) -> TitleResult:
+    """Ties stay with the champion; the majority must be a strict one."""
+    champion, challenger = state.tournament.champion, challenger_of(state)
+    challenges = [_margin_challenge(plan, results, state, rules) for plan, results in _played(state, rules)]
+    counted = [challenge for challenge in challenges if challenge.winner is not None]
+    wins = sum(challenge.winner == challenger for challenge in counted)
+    changed = 2 * wins > len(counted)
+    return TitleResult(
+        challenger=Hotkey(challenger),
+        champion=champion.hotkey,
+        threshold=_threshold(state, rules),
+        challenges=tuple(challenges),
+        winner=Hotkey(challenger) if changed else champion.hotkey,
+        changed_hands=changed,
+        performance_difference=str(performance_difference(challenges, rules)),
+        why=f"the challenger won {wins} of {len(counted)} challenges and needed more than half",
+    )
+
+
+def _played(state: TournamentState, rules: TournamentRules) -> list[tuple[str, dict[Contestant, Result]]]:
+    ids = [c.challenge_id for c in challenges_of_type(state, RoundType.TITLE, RoundStatus.CLOSED)]
+    return list(zip(ids, _title_results(state, rules), strict=True))
+
+
+def _margin_challenge(
+    challenge_id: str, results: dict[Contestant, Result], state: TournamentState, rules: TournamentRules
+) -> TitleChallenge:
+    assert isinstance(rules.title, MarginTitle)
+    boss, rival = results[CHAMPION], results[challenger_of(state)]
+    winner, why = _verdict(boss, rival, threshold(state.tournament.champion.streak, rules.title))
+    return TitleChallenge(
+        challenge_id=challenge_id,
+        direction=boss.direction,
+        champion_value=boss.value,
+        challenger_value=rival.value,
+        winner=winner,
+        why=why,
+    )
+
+
+def _verdict(boss: Result, rival: Result, margin: Decimal) -> tuple[Contestant | None, str]:
+    """Who takes the challenge, and why. Exact: no rounding between the values and the verdict."""
+    if not _counts(boss, rival):
+        return None, "our side failed at it; it does not count"
+    if rival.value is None:
+        return CHAMPION, "the challenger has no valid result"
+    if boss.value is None:
+        return rival.contestant, "only the challenger has a valid result"
+    old, new, share = Fraction(boss.value), Fraction(rival.value), Fraction(margin)
+    if boss.direction is Direction.SCORE:
+        takes = new >= old + share * abs(old)
+        return (rival.contestant if takes else CHAMPION), f"the margin is {margin} of the champion's score, either sign"
+    takes = new <= old * (1 - share)
+    relation = "at most" if takes else "above"
+    winner = rival.contestant if takes else CHAMPION
+    return winner, f"the challenger's loss is {relation} {1 - margin} of the champion's"
+
+
+def _pooled(state: TournamentState, rules: TournamentRules, examples: Examples) -> TitleResult:
+    assert isinstance(rules.title, PooledTitle)
+    champion, challenger = state.tournament.champion, challenger_of(state)
+    gains = title_gains(state, rules)
+    verdict = judge_gains(gains, rules.title) if gains else NOTHING
+    challenges = [_pooled_challenge(id_, results, state, rules, examples) for id_, results in _played(state, rules)]
+    return TitleResult(
+        challenger=Hotkey(challenger),
+        champion=champion.hotkey,
+        threshold=_threshold(state, rules),
+        test=test_of(gains, rules.title) if len(gains) >= rules.title.looks[0] else None,
+        challenges=tuple(challenges),
+        winner=Hotkey(challenger) if verdict.takes else champion.hotkey,
+        changed_hands=verdict.takes,
+        performance_difference=str(performance_difference(challenges, rules)),
+        why=verdict.why,
+    )
+
+
+def _pooled_challenge(
+    challenge_id: str,
+    results: dict[Contestant, Result],
+    state: TournamentState,
+    rules: TournamentRules,
+    examples: Examples,
+) -> TitleChallenge:
+    assert isinstance(rules.title, PooledTitle)
+    boss, rival, mirror = results[CHAMPION], results[challenger_of(state)], results.get(MIRROR)
+    counts = _counts(boss, rival)
+    gain = clipped(boss, rival, rules.title) if counts else None
+    again = gain_of(mirror, boss) if mirror else None
+    error = error_of(rival, boss, examples)
+    return TitleChallenge(
+        challenge_id=challenge_id,
+        direction=boss.direction,
+        champion_value=boss.value,
+        challenger_value=rival.value,
+        winner=None if gain is None else rival.contestant if gain > 0 else CHAMPION,
+        why=(rival.reason or boss.reason or "measured on the same rows") if counts else "our side failed at it",
+        gain=None if gain is None else str(gain),
+        standard_error=None if error is None else str(error),
+        mirror_gain=None if again is None else str(again),
+    )
+
+
+def performance_difference(challenges: Sequence[TitleChallenge], rules: TournamentRules) -> Decimal:
+    """Median gain over the challenges that both have a value on, to 12 decimals (half even); 0 when there is none.
+
+    Of a loss (champion − challenger) / challenger. Of a score challenger − champion; under cohort scores relative to
+    the champion's, and 0 where that is not positive, as the reference has it.
     """
-    gains = [
-        (Fraction(c.champion_loss) - Fraction(c.challenger_loss)) / Fraction(c.challenger_loss)
-        for c in challenges
-        if c.champion_loss is not None and c.challenger_loss
-    ]
+    gains = [gain for challenge in challenges if (gain := _difference(challenge, rules)) is not None]
     return as_decimal(median(gains)) if gains else Decimal(0)
+
+
+def _difference(challenge: TitleChallenge, rules: TournamentRules) -> Fraction | None:
+    if challenge.champion_value is None or challenge.challenger_value is None:
+        return None
+    old, new = Fraction(challenge.champion_value), Fraction(challenge.challenger_value)
+    if challenge.direction is Direction.LOSS:
+        return (old - new) / new if new else None
+    if not rules.cohort_rewards:
+        return new - old
+    return (new - old) / old if old > 0 else Fraction(0)
 
 
 def as_decimal(value: Fraction) -> Decimal:
     """To 12 decimals, half to even, the same on every machine; exact however large."""
-    return Decimal(round(value * 10**DIFFERENCE_PLACES)).scaleb(-DIFFERENCE_PLACES, WIDE)
+    return Decimal(round(value * 10**PLACES)).scaleb(-PLACES, WIDE)
 
 
 def next_champion(last: TournamentState) -> Champion:

@@ -152,5 +152,5 @@ def finished() -> TournamentState:
 
 def _title_challenge() -> TitleChallenge:
     return TitleChallenge(
-        challenge_id=TITLE, champion_loss=1.5, challenger_loss=1.0, winner=b.contestants(1)[0], why="by the margin"
+        challenge_id=TITLE, champion_value=1.5, challenger_value=1.0, winner=b.contestants(1)[0], why="by the margin"
     )

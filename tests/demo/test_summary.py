@@ -64,7 +64,7 @@ def test_a_whole_demo_is_complete():
 def by_our_fault():
     state = finished()
     first = state.results[0]
-    blamed = [s.model_copy(update={"fault": Fault.PLATFORM}) if s.loss is None else s for s in first.standings]
+    blamed = [s.model_copy(update={"fault": Fault.PLATFORM}) if s.value is None else s for s in first.standings]
     return state.model_copy(
         update={"results": (first.model_copy(update={"standings": tuple(blamed)}), *state.results[1:])}
     )

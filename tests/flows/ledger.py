@@ -61,7 +61,7 @@ def known(losses: Mapping[int, str]) -> states.Losses:
 
 def recorded(state: TournamentState) -> states.Losses:
     """What a real evaluator measured of each training."""
-    losses = {e.training_id: e.outcome.loss for e in state.evaluations if isinstance(e.outcome, Scored)}
+    losses = {e.training_id: e.outcome.value for e in state.evaluations if isinstance(e.outcome, Scored)}
     return lambda contestant, challenge: losses[training_id(ChallengeId(challenge), contestant)]
 
 

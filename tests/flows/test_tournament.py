@@ -69,10 +69,10 @@ def check_first(state: TournamentState) -> None:
     assert builders.hotkey(0) not in entries
     first_round = {s.contestant: s for s in state.results[0].standings}
     crashed, mirrored = (first_round[Contestant(builders.hotkey(i))] for i in (3, 4))
-    assert crashed.loss is None and crashed.fault is Fault.MINER and "crashed" in str(crashed.reason)
-    assert mirrored.loss is None and "not a fine-tune" in str(mirrored.reason)
+    assert crashed.value is None and crashed.fault is Fault.MINER and "crashed" in str(crashed.reason)
+    assert mirrored.value is None and "not a fine-tune" in str(mirrored.reason)
     assert state.tournament.title is not None and state.tournament.title.winner == builders.hotkey(1)
-    assert [challenge.challenger_loss for challenge in state.tournament.title.challenges] == [1.0] * 3
+    assert [challenge.challenger_value for challenge in state.tournament.title.challenges] == [1.0] * 3
 
 
 def check_weights(play: Play, state: TournamentState) -> None:
@@ -101,7 +101,7 @@ def check_reevaluation(play: Play, state: TournamentState, model: Path) -> None:
     model.mkdir()
     (model / "model.safetensors").write_text("0.25")
     foreign = play.ports.evaluations.load(reevaluate(model=str(model), challenge_id=challenge))
-    assert isinstance(foreign.outcome, Scored) and foreign.outcome.loss == 0.25 and foreign.training_id is None
+    assert isinstance(foreign.outcome, Scored) and foreign.outcome.value == 0.25 and foreign.training_id is None
     assert play.ports.tournaments.load(state.tournament.tournament_id).results == state.results
 
 

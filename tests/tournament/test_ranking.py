@@ -38,7 +38,7 @@ def test_a_better_loss_never_ranks_lower_and_who_failed_never_beats_who_scored(v
 @given(st.lists(losses, min_size=4, max_size=20))
 def test_only_who_scored_goes_through_and_never_more_than_there_are_places(values):
     through = [s for s in first_round(miners(values), len(values)).values() if s.advances]
-    assert all(standing.loss is not None for standing in through)
+    assert all(standing.value is not None for standing in through)
     assert len(through) == min(DEMO.group_advance, sum(isinstance(value, float) for value in values))
 
 
@@ -48,8 +48,8 @@ def test_removing_an_entrant_never_flips_two_others(values, data):
     gone = data.draw(st.integers(0, len(values) - 1))
     whole = first_round(miners(values), len(values))
     fewer = first_round(miners(values[:gone] + values[gone + 1 :]), len(values) - 1)
-    before = [s.loss for s in sorted(whole.values(), key=lambda s: s.rank) if s.loss != values[gone]]
-    assert before == [s.loss for s in sorted(fewer.values(), key=lambda s: s.rank)]
+    before = [s.value for s in sorted(whole.values(), key=lambda s: s.rank) if s.value != values[gone]]
+    assert before == [s.value for s in sorted(fewer.values(), key=lambda s: s.rank)]
 
 
 def test_equal_losses_share_a_rank_and_the_earlier_entry_goes_through():
@@ -73,7 +73,7 @@ def test_a_bye_goes_through_without_a_training():
     assert len(state.trainings) == 2
     standings = closed(played(state, by_skill(miners([1.0, 1.1, 1.2]))), 1, DEMO).results[0].standings
     (bye,) = [s for s in standings if s.reason == "bye"]
-    assert bye.advances and bye.loss is None
+    assert bye.advances and bye.value is None
 
 
 def test_a_pair_without_a_valid_result_sends_nobody_on():

@@ -1,0 +1,62 @@
+"""Merits: how good a contestant was on one challenge, whoever else plays.
+
+loss   −ln(loss): a difference of two is the relative gain of one over the other
+score  the score itself, in units of its stated span
+
+Merits are exact decimals, correctly rounded to 12 places on every machine (the `decimal` module's ln is), and a gain is
+a difference of two merits: it only changes its sign when the sides change places, and nothing is ever multiplied by it.
+"""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from math import fsum, sqrt
+from typing import assert_never
+
+from core.challenge import Direction
+from core.evaluation import ExampleResult
+
+PLACES = 12
+SMALLEST_LOSS = Decimal("1e-9")
+"""A loss below counts as this much."""
+_WIDE = Context(prec=400, rounding=ROUND_HALF_EVEN)
+_LOGARITHM = Context(prec=40, rounding=ROUND_HALF_EVEN)
+
+
+def merit(value: float, direction: Direction) -> Decimal:
+    """Higher is better; the same for a value whoever else plays."""
+    match direction:
+        case Direction.LOSS:
+            return rounded(-max(Decimal(value), SMALLEST_LOSS).ln(_LOGARITHM))
+        case Direction.SCORE:
+            return rounded(Decimal(value))
+        case _:
+            assert_never(direction)
+
+
+def rounded(value: Decimal) -> Decimal:
+    """To 12 places, half to even."""
+    return value.quantize(Decimal(1).scaleb(-PLACES), context=_WIDE)
+
+
+def standard_error(first: Sequence[ExampleResult], second: Sequence[ExampleResult], direction: Direction) -> float:
+    """Of the gain of one model over another, from their results on the same rows, paired.
+
+    For losses the gain is ln(Σ second / Σ first), linearised. Infinite for a single row.
+    Raises ValueError when the rows are not the same.
+    """
+    if [row.row_sha256 for row in first] != [row.row_sha256 for row in second]:
+        raise ValueError("the two models were not measured on the same rows")
+    if len(first) < 2:
+        return float("inf")
+    residuals = _residuals(first, second, direction)
+    return sqrt(fsum(residual * residual for residual in residuals) * len(first) / (len(first) - 1))
+
+
+def _residuals(first: Sequence[ExampleResult], second: Sequence[ExampleResult], direction: Direction) -> list[float]:
+    """Each row's part of the gain's error; they sum to 0."""
+    mine, theirs = [row.nats for row in first], [row.nats for row in second]
+    if direction is Direction.LOSS:
+        whole = fsum(mine) or 1.0, fsum(theirs) or 1.0
+        return [a / whole[0] - b / whole[1] for a, b in zip(mine, theirs, strict=True)]
+    mean = fsum(a - b for a, b in zip(mine, theirs, strict=True)) / len(mine)
+    return [(a - b - mean) / len(mine) for a, b in zip(mine, theirs, strict=True)]
