@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from core.challenge import Catalogue, Challenge, ChallengeStatus
 from core.errors import Fault
 from core.evaluation import Evaluation, Refused
-from core.ids import CHAMPION, Contestant, evaluation_id, training_id
+from core.ids import CHAMPION, MIRROR, Contestant, evaluation_id, training_id
 from core.tournament import (
     Entry,
     Round,
@@ -32,7 +32,10 @@ from tournament.rules import TournamentRules
 from tournament.title import crown
 
 Loss = float | str
-"""A loss, or why there is none: `refused: …` after an evaluation, anything else after a training."""
+"""A value, or why there is none: `refused: …` after an evaluation, anything else after a training.
+
+`ours: …` is our own fault.
+"""
 Losses = Callable[[Contestant, str], Loss]
 CATALOGUE = Catalogue(models=(builders.model(),), datasets=(builders.dataset(),))
 
@@ -61,7 +64,7 @@ def play(state: TournamentState, rules: TournamentRules, losses: Losses) -> Tour
             case CloseRound(number):
                 state = closed(state, number, rules)
             case Crown():
-                state = ended(state, TournamentStatus.FINISHED, title=crown(state, rules))
+                state = ended(state, TournamentStatus.FINISHED, title=crown(state, rules, {}))
             case Cancel(reason):
                 state = ended(state, TournamentStatus.CANCELLED, reason=reason)
             case _:
@@ -84,7 +87,7 @@ def with_round(state: TournamentState, plan: RoundPlan) -> TournamentState:
                 )
             )
             for member in group.members:
-                hotkey = state.tournament.champion.hotkey if member == CHAMPION else member
+                hotkey = state.tournament.champion.hotkey if member in (CHAMPION, MIRROR) else member
                 id_ = training_id(challenge.challenge_id, member)
                 trainings.append(
                     builders.training(challenge.challenge_id, training_id=id_, contestant=member, hotkey=hotkey)
@@ -112,11 +115,15 @@ def played(state: TournamentState, losses: Losses) -> TournamentState:
             continue
         loss = losses(training.contestant, training.challenge_id)
         is_failed = isinstance(loss, str) and not loss.startswith("refused")
-        outcome = TrainingFailed(reason=str(loss), fault=Fault.MINER) if is_failed else builders.trained()
+        outcome = TrainingFailed(reason=str(loss), fault=_fault(loss)) if is_failed else builders.trained()
         trainings.append(training.model_copy(update={"status": WorkStatus.DONE, "outcome": outcome}))
         if isinstance(outcome, Trained):
             evaluations.append(_measured(training.training_id, training.challenge_id, loss))
     return state.model_copy(update={"trainings": tuple(trainings), "evaluations": tuple(evaluations)})
+
+
+def _fault(loss: Loss) -> Fault:
+    return Fault.PLATFORM if str(loss).startswith("ours") else Fault.MINER
 
 
 def _measured(training: str, challenge: str, loss: Loss) -> Evaluation:
@@ -134,7 +141,7 @@ def closed(state: TournamentState, number: int, rules: TournamentRules) -> Tourn
     rounds = [
         r.model_copy(update={"status": RoundStatus.CLOSED}) if r.plan.number == number else r for r in state.rounds
     ]
-    result = close_round(state, state.rounds[number - 1], rules)
+    result = close_round(state, state.rounds[number - 1], rules, {})
     return state.model_copy(update={"rounds": tuple(rounds), "results": (*state.results, result)})
 
 
@@ -144,5 +151,5 @@ def ended(state: TournamentState, status: TournamentStatus, **changes: object) -
 
 
 def by_skill(skill: Mapping[Contestant, Loss]) -> Losses:
-    """Everybody reaches the same loss on every challenge."""
-    return lambda contestant, _: skill[contestant]
+    """Everybody reaches the same value on every challenge; the mirror what the champion does."""
+    return lambda contestant, _: skill[CHAMPION if contestant == MIRROR else contestant]

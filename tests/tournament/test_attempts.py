@@ -5,7 +5,7 @@ from core.errors import Fault
 from core.training import Attempt, Trained, TrainingFailed
 from tests import builders
 from tournament.attempts import Again, GiveUp, judge_evaluation_attempt, judge_training
-from tournament.rules import CLASSIC, DEMO
+from tournament.rules import CLASSIC_TEXT, DEMO
 
 
 def past(ending: Ending, fault: Fault, number: int = 1) -> Attempt:
@@ -48,15 +48,15 @@ def test_our_failures_never_cost_the_miner_an_attempt(ending, saved):
 
 
 def test_two_attempts_that_the_miner_fails():
-    assert isinstance(judge(Ending.CRASHED, rules=CLASSIC), Again)
-    failed = judge(Ending.CRASHED, earlier=[past(Ending.CRASHED, Fault.MINER)], rules=CLASSIC)
+    assert isinstance(judge(Ending.CRASHED, rules=CLASSIC_TEXT), Again)
+    failed = judge(Ending.CRASHED, earlier=[past(Ending.CRASHED, Fault.MINER)], rules=CLASSIC_TEXT)
     assert isinstance(failed, TrainingFailed)
 
 
 def test_platform_attempts_are_not_counted_among_the_miners():
     """reference §9.4 no. 43."""
     earlier = [past(Ending.LOST, Fault.PLATFORM), past(Ending.LOST, Fault.PLATFORM, 2)]
-    assert isinstance(judge(Ending.CRASHED, earlier=earlier, rules=CLASSIC), Again)
+    assert isinstance(judge(Ending.CRASHED, earlier=earlier, rules=CLASSIC_TEXT), Again)
 
 
 def test_a_kill_of_unknown_origin_is_ours_once():

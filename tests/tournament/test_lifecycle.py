@@ -4,23 +4,25 @@ from hypothesis import strategies as st
 
 from core.challenge import ChallengeStatus
 from core.ids import CHAMPION, Contestant
-from core.tournament import RoundType, TournamentStatus
+from core.tournament import HaltCause, Halted, RoundType, TournamentState, TournamentStatus
 from tests import builders
-from tests.tournament.states import CATALOGUE, active, by_skill, play, prepared, with_round
+from tests.tournament.states import CATALOGUE, active, by_skill, play, played, prepared, with_round
 from tournament.lifecycle import (
     AwaitBlock,
     Cancel,
+    CloseRound,
     CollectEntries,
     DrawRound,
     Halt,
     PlayRound,
     PrepareRound,
+    ReplaceChallenge,
     next_step,
 )
-from tournament.programme import draw_round
-from tournament.rules import CLASSIC, DEMO
+from tournament.programme import draw_round, replacement
+from tournament.rules import CLASSIC_TEXT, DEMO
 
-INSTRUCT_ONLY = CLASSIC.model_copy(
+INSTRUCT_ONLY = CLASSIC_TEXT.model_copy(
     update={"title_kinds": DEMO.title_kinds, "models": DEMO.models, "big_model_share": DEMO.big_model_share}
 )
 """The classic structure on what the small catalogue has."""
@@ -64,7 +66,7 @@ def test_entries_are_open_until_the_closing_block():
 
 
 def test_too_few_entries_cancel():
-    step = next_step(active(builders.entries(7), CLASSIC), 0, CLASSIC)
+    step = next_step(active(builders.entries(7), CLASSIC_TEXT), 0, CLASSIC_TEXT)
     assert isinstance(step, Cancel) and "7 accepted entries" in step.reason
 
 
@@ -88,12 +90,48 @@ def test_a_round_is_prepared_before_it_is_played():
     assert next_step(prepared(drawn), 0, DEMO) == PlayRound(1)
 
 
-def test_a_challenge_that_cannot_be_prepared_waits_for_the_operator():
+def _unprepared(replacement: int) -> TournamentState:
     state = active(builders.entries(4), DEMO)
     drawn = with_round(state, draw_round(state, 1, DEMO, CATALOGUE))
-    broken = drawn.challenges[0].model_copy(update={"status": ChallengeStatus.FAILED, "reason": "12 rows"})
-    step = next_step(drawn.model_copy(update={"challenges": (broken,)}), 0, DEMO)
-    assert isinstance(step, Halt) and "12 rows" in step.reason
+    plan = drawn.challenges[0].plan.model_copy(update={"replacement": replacement})
+    broken = {"plan": plan, "status": ChallengeStatus.FAILED, "reason": "12 rows"}
+    return drawn.model_copy(update={"challenges": (drawn.challenges[0].model_copy(update=broken),)})
+
+
+def test_a_challenge_that_cannot_be_prepared_is_replaced():
+    state = _unprepared(0)
+    step = next_step(state, 0, DEMO)
+    assert step == ReplaceChallenge(state.challenges[0].challenge_id)
+    plan = replacement(state, step.challenge_id, DEMO, CATALOGUE)
+    former = state.challenges[0].plan
+    assert (plan.challenge_id, plan.kind, plan.replacement) == (former.challenge_id, former.kind, 1)
+    assert plan.seed != former.seed
+
+
+def test_after_the_last_replacement_the_operator_is_asked():
+    step = next_step(_unprepared(DEMO.replacements), 0, DEMO)
+    assert isinstance(step, Halt) and step.cause is HaltCause.PREPARATION and "12 rows" in step.reason
+
+
+def test_nobody_waits_for_an_operator_for_ever():
+    state = active(builders.entries(4), DEMO)
+    halted = {"status": "halted", "reason": "why", "halted": Halted(cause=HaltCause.FAILURES, decide_by_block=50)}
+    waiting = state.model_copy(update={"tournament": state.tournament.model_copy(update=halted)})
+    assert next_step(waiting, 49, DEMO) is None
+    step = next_step(waiting, 50, DEMO)
+    assert isinstance(step, Cancel) and "why" in step.reason
+
+
+@given(st.lists(st.sampled_from(["ours: lost", "crashed: exit code 1", 1.0]), min_size=4, max_size=8))
+def test_the_operator_is_asked_when_we_failed_at_more_than_half(values):
+    state = active(builders.entries(len(values)), DEMO)
+    state = prepared(with_round(state, draw_round(state, 1, DEMO, CATALOGUE)))
+    state = played(state, by_skill({Contestant(builders.hotkey(i)): v for i, v in enumerate(values, start=1)}))
+    step = next_step(state, 0, DEMO)
+    ours = sum(str(value).startswith("ours") for value in values)
+    assert isinstance(step, Halt if 2 * ours > len(values) else CloseRound)
+    accepted = state.rounds[0].model_copy(update={"failures_accepted": True})
+    assert next_step(state.model_copy(update={"rounds": (accepted,)}), 0, DEMO) == CloseRound(1)
 
 
 def test_a_round_without_any_result_leaves_the_title_where_it_is():

@@ -11,7 +11,7 @@ from core.tournament import RoundType
 from tests import builders
 from tests.tournament.states import CATALOGUE, active
 from tournament.programme import draw_round
-from tournament.rules import CLASSIC, DEMO, HoursBand, TournamentRules, named
+from tournament.rules import CLASSIC_TEXT, DEMO, NAMED, HoursBand, TournamentRules, named
 
 seeds = st.binary(min_size=32, max_size=32).map(bytes.hex)
 KINDS = (ChallengeKind.INSTRUCT, ChallengeKind.DPO, ChallengeKind.GRPO)
@@ -24,7 +24,7 @@ WIDE = Catalogue(
 )
 
 
-def plans(count: int, seed: str, rules: TournamentRules = CLASSIC, catalogue: Catalogue = WIDE):
+def plans(count: int, seed: str, rules: TournamentRules = CLASSIC_TEXT, catalogue: Catalogue = WIDE):
     round_ = draw_round(active(builders.entries(count), rules, seed), 1, rules, catalogue)
     return round_.type, [plan for group in round_.groups for plan in group.challenges]
 
@@ -95,13 +95,13 @@ def test_the_champion_meets_the_challenger_on_the_same_challenges():
 
 
 def test_rules_survive_their_row():
-    for name in ("classic", "demo"):
-        assert TournamentRules.model_validate(named(name).model_dump(mode="json")) == named(name)
+    for rules in (rules for kinds in NAMED.values() for rules in kinds.values()):
+        assert TournamentRules.model_validate(rules.model_dump(mode="json")) == rules
 
 
 def test_rules_under_which_a_round_would_not_get_smaller_are_refused():
     with pytest.raises(ValueError, match="would not get smaller"):
-        TournamentRules(name="bad", knockout_limit=3, group_least=2, group_advance=8)
+        TournamentRules(name="bad", knockout_limit=3, group_least=2, group_advance=8, emission=DEMO.emission)
 
 
 def test_unknown_rules_are_named():
@@ -110,6 +110,6 @@ def test_unknown_rules_are_named():
 
 
 def test_hours_follow_the_rows():
-    rules = CLASSIC.model_copy(update={"hours": (HoursBand(below_rows=10**9, least=7, most=7),)})
+    rules = CLASSIC_TEXT.model_copy(update={"hours": (HoursBand(below_rows=10**9, least=7, most=7),)})
     assert plans(2, "5e" * 32, rules)[1][0].training_seconds == 7 * 3600
-    assert Decimal("0.2") == CLASSIC.big_model_share
+    assert Decimal("0.2") == CLASSIC_TEXT.big_model_share

@@ -7,7 +7,7 @@ from core.tournament import RoundType
 from tests import builders
 from tests.tournament.states import CATALOGUE, active, by_skill, closed, play, played, prepared, with_round
 from tournament.programme import draw_round
-from tournament.rules import CLASSIC, DEMO
+from tournament.rules import CLASSIC_TEXT, DEMO
 
 losses = st.one_of(st.floats(0.1, 5), st.sampled_from(["crashed: exit code 1", "refused: not a fine-tune"]))
 
@@ -77,7 +77,7 @@ def test_a_bye_goes_through_without_a_training():
 
 
 def test_a_pair_without_a_valid_result_sends_nobody_on():
-    rules = CLASSIC.model_copy(update={"models": DEMO.models, "minimum_entrants": 2})
+    rules = CLASSIC_TEXT.model_copy(update={"models": DEMO.models, "minimum_entrants": 2})
     standings = first_round(miners(["crashed", "crashed"]), 2, rules)
     assert not any(standing.advances for standing in standings.values())
 

@@ -9,7 +9,7 @@ from core.ids import CHAMPION, Contestant
 from core.tournament import Tournament, TournamentState
 from tests import builders
 from tests.tournament.states import active, by_skill, play
-from tournament.rules import CLASSIC, DEMO
+from tournament.rules import CLASSIC_TEXT, DEMO, MarginTitle
 from tournament.title import as_decimal, next_champion, performance_difference, threshold, title_gain
 
 ONE = Contestant(builders.hotkey(1))
@@ -22,12 +22,12 @@ TWO = Contestant(builders.hotkey(2))
 )
 def test_the_margin_falls_with_the_streak(streak, margin):
     """reference §1.12: 12.5 %, 10 %, 8 %, 6.4 %, 5.12 %, 4.096 %, 3.2768 %, then 3 %."""
-    assert threshold(streak, CLASSIC) == Decimal(margin)
+    assert threshold(streak, CLASSIC_TEXT.title) == Decimal(margin)
 
 
 def _match(champion: float | str, challenger: float | str, streak: int = 1) -> TournamentState:
     """A title match of miner 1 under a margin of 10 %."""
-    rules = DEMO.model_copy(update={"title_first": Decimal("0.10"), "minimum_entrants": 1})
+    rules = DEMO.model_copy(update={"title": MarginTitle(first=Decimal("0.10")), "minimum_entrants": 1})
     state = active(builders.entries(1), rules, champion=builders.champion(streak=streak))
     return play(state, rules, by_skill({CHAMPION: champion, ONE: challenger}))
 
@@ -68,7 +68,7 @@ def test_a_title_changes_only_by_a_strict_majority(pairs):
 
     rules = DEMO.model_copy(update={"minimum_entrants": 1})
     state = play(active(builders.entries(1), rules, champion=builders.champion(streak=1)), rules, loss)
-    keep = 1 - Fraction(threshold(1, rules))
+    keep = 1 - Fraction(threshold(1, rules.title))
     wins = sum(Fraction(challenger) <= Fraction(champion) * keep for champion, challenger in pairs)
     assert state.tournament.title.changed_hands is (wins >= 2)
 
@@ -77,7 +77,7 @@ def test_performance_difference_is_the_median_gain():
     """reference §5.8: (b − c) / c, median, challenges with one side missing left out."""
     title = _match(1.2, 1.0).tournament.title
     assert Decimal(title.performance_difference) == Decimal("0.2")
-    assert performance_difference([]) == 0
+    assert performance_difference([], DEMO) == 0
 
 
 @given(st.fractions(-10, 10))
