@@ -26,7 +26,7 @@ def merit(value: float, direction: Direction) -> Decimal:
     """Higher is better; the same for a value whoever else plays."""
     match direction:
         case Direction.LOSS:
-            return rounded(-max(Decimal(value), SMALLEST_LOSS).ln(_LOGARITHM))
+            return rounded(max(Decimal(value), SMALLEST_LOSS).ln(_LOGARITHM).copy_negate())
         case Direction.SCORE:
             return rounded(Decimal(value))
         case _:
