@@ -37,6 +37,16 @@ class Commitment(Frozen):
     block_number: int
 
 
+class Transfer(Frozen):
+    """TAO that came to an address."""
+
+    transfer_id: str
+    """The chain's own; no two transfers share it."""
+    sender: Coldkey
+    amount_rao: Annotated[int, Field(gt=0)]
+    block_number: int
+
+
 class WeightsReceipt(Frozen):
     """The chain took our weights."""
 

@@ -4,20 +4,22 @@ Each promise is kept by a gateway and by its in-memory twin (`gateways/memory.py
 Every method may raise UnreachableError when its system does not answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from core.artifacts import ArtifactKind, ArtifactRef
-from core.chain import Commitment, Metagraph, WeightsReceipt
-from core.challenge import Catalogue, ChallengeData, ModelInfo
+from core.chain import Commitment, Metagraph, Transfer, WeightsReceipt
+from core.challenge import Catalogue, ChallengeData, ChallengePlan, ModelInfo
 from core.compute import BuildFailure, ContainerSpec, ContainerStatus, Lease, Slot
 from core.evaluation import Evaluation, EvaluationOutcome, EvaluationPurpose
-from core.ids import ChallengeId, EvaluationId, TournamentId, TrainingId
+from core.ids import ChallengeId, Coldkey, EvaluationId, Hotkey, TournamentId, TrainingId
+from core.ledger import LedgerEntry
 from core.tournament import (
     Entry,
+    HaltCause,
     RoundPlan,
     RoundResult,
     TitleResult,
@@ -43,7 +45,7 @@ class Tournaments(Protocol):
         """Raises StaleStateError when there is none."""
 
     def open_ids(self) -> list[TournamentId]:
-        """Tournaments that are collecting or active, oldest first."""
+        """Tournaments that are collecting, active or halted, oldest first."""
 
     def latest(self, kind: TournamentKind) -> Tournament | None:
         """The newest tournament of a kind, in whatever state, by number."""
@@ -52,28 +54,58 @@ class Tournaments(Protocol):
         """All finished tournaments of a kind, newest finish first."""
 
     def record_entries(self, tournament_id: TournamentId, entries: Sequence[Entry], seed: str) -> None:
-        """Freeze the judged entries and the closing block's hash: collecting → active."""
+        """Freeze the judged entries and the closing block's hash, take the fees: collecting → active.
 
-    def record_round(self, tournament_id: TournamentId, plan: RoundPlan) -> None:
-        """Write round, groups, planned challenges, and a queued training for each member of each challenge."""
+        Raises StaleStateError when a coldkey's balance no longer covers a fee: judge the entries anew.
+        """
+
+    def completed_entries(self) -> dict[Hotkey, int]:
+        """In how many finished tournaments, of any kind, each hotkey had an accepted entry."""
+
+    def record_round(self, tournament_id: TournamentId, plan: RoundPlan, after: RoundResult | None = None) -> None:
+        """Write round, groups, planned challenges, and a queued training for each member of each challenge.
+
+        Args:
+            after: The last result that the draw goes by, when there is one; it must still be the last that counts.
+        """
 
     def challenge_ready(self, challenge_id: ChallengeId, data: ChallengeData) -> None: ...
 
     def challenge_failed(self, challenge_id: ChallengeId, reason: str) -> None: ...
 
+    def replan_challenge(self, challenge_id: ChallengeId, plan: ChallengePlan) -> None:
+        """failed → planned, with a plan whose `replacement` is one higher."""
+
     def close_round(self, result: RoundResult) -> None:
-        """Write standings; revision 1 closes the round, a later one supersedes the one before."""
+        """Write standings, while active or halted: revision 1 closes the round, a later one supersedes the one before.
 
-    def crown(self, tournament_id: TournamentId, title: TitleResult) -> None:
-        """Write the title's outcome: active → finished."""
+        When a later revision lets others through, the rounds after it are superseded, and what is open of their work
+        ends without a result, by our fault.
+        """
 
-    def cancel(self, tournament_id: TournamentId, reason: str) -> None: ...
+    def crown(self, tournament_id: TournamentId, title: TitleResult, after: RoundResult | None = None) -> None:
+        """Write the title's outcome: active → finished. `after` as in `record_round`."""
 
-    def halt(self, tournament_id: TournamentId, reason: str) -> None:
-        """active → halted: our side failed too often."""
+    def revise_title(self, tournament_id: TournamentId, title: TitleResult, revision: int) -> None:
+        """Write a finished tournament's title anew, as the revision after the newest; it stays finished since then."""
 
-    def resume(self, tournament_id: TournamentId) -> None:
-        """halted → active; dispatch counts of unfinished work start anew, failed challenges are planned again."""
+    def disqualify(self, tournament_id: TournamentId, hotkey: Hotkey, reason: str) -> None:
+        """An accepted entrant's results count no longer, for good. While active, halted or finished."""
+
+    def cancel(self, tournament_id: TournamentId, reason: str) -> None:
+        """End it without a title; its fees go back."""
+
+    def halt(self, tournament_id: TournamentId, cause: HaltCause, reason: str, decide_by_block: int) -> None:
+        """active → halted: our side failed too often, and an operator has until that block to decide."""
+
+    def resume(self, tournament_id: TournamentId, accept: bool = False) -> None:
+        """halted → active.
+
+        Args:
+            accept: False: failed challenges are planned again, and what has no result in the playing round by our fault
+                is done again; attempts and dispatches of all unfinished work are counted anew. True: nothing is tried
+                again, the playing round's failures count as they are. Only a halt for FAILURES can be accepted.
+        """
 
 
 class Trainings(Protocol):
@@ -251,6 +283,32 @@ class ModelHub(Protocol):
         """All rows of a dataset, in its own order."""
 
 
+class Ledger(Protocol):
+    """Money of coldkeys, in RAO. Append-only; a balance is a sum, and never below 0.
+
+    Fees are written by `Tournaments.record_entries` and given back by `Tournaments.cancel`.
+    """
+
+    def read_until(self, address: str) -> int:
+        """The last block whose transfers to this address, and those of all before, are in the ledger; -1: none."""
+
+    def deposit(self, address: str, transfers: Sequence[Transfer], from_block: int, to_block: int) -> None:
+        """Enter the transfers of these blocks and that they are read; a known transfer is not entered again.
+
+        Raises StaleStateError when a block before `from_block` was not read yet.
+        """
+
+    def balances(self, coldkeys: Collection[Coldkey] | None = None, at_block: int | None = None) -> dict[Coldkey, int]:
+        """Of these coldkeys, or of all that the ledger knows.
+
+        Args:
+            at_block: Leave out what was transferred later; fees count all the same, so that it may be below 0.
+        """
+
+    def entries(self, coldkey: Coldkey | None = None) -> list[LedgerEntry]:
+        """Of one coldkey or of all, oldest first."""
+
+
 class Chain(Protocol):
     """The subnet on the chain. Raises ChainUnreachableError."""
 
@@ -259,10 +317,17 @@ class Chain(Protocol):
     def block_hash(self, block_number: int) -> str:
         """64 hex digits. Raises ValueError for a block that is not there yet."""
 
-    def metagraph(self, netuid: int) -> Metagraph: ...
+    def metagraph(self, netuid: int, at_block: int) -> Metagraph:
+        """Who was registered at a block. Raises ValueError for a block that is not there yet."""
 
     def commitments(self, netuid: int, at_block: int) -> list[Commitment]:
         """Each hotkey's newest commitment not after `at_block`."""
+
+    def transfers(self, to: str, from_block: int, to_block: int) -> list[Transfer]:
+        """All transfers to an address in these blocks, both included, oldest first: every page, no gaps.
+
+        Raises ValueError for a block that is not there yet: what a block holds is known only then.
+        """
 
     def set_weights(self, netuid: int, weights: Mapping[int, int], version_key: int) -> WeightsReceipt:
         """Set uid → u16. Raises ChainRateLimitError with the blocks left to wait."""
@@ -280,6 +345,7 @@ class Ports:
     evaluations: Evaluations
     leases: Leases
     weights: Weights
+    ledger: Ledger
     events: Events
     artifacts: Artifacts
     compute: Compute

@@ -27,7 +27,7 @@ class TournamentStatus(StrEnum):
     ACTIVE = "active"
     """Rounds are played."""
     HALTED = "halted"
-    """Our side failed too often; an operator says `god tournament resume`. Nobody is scored meanwhile."""
+    """Our side failed too often: an operator decides, see `Halted`. Nobody is scored meanwhile."""
     FINISHED = "finished"
     CANCELLED = "cancelled"
 
@@ -253,12 +253,16 @@ class Tournament(Frozen):
     champion: Champion
     """Who defends; a snapshot taken when the tournament opened."""
     title: TitleResult | None = None
+    """Its newest revision."""
+    title_revision: Annotated[int, Field(ge=0)] = 0
+    """0 while there is no title."""
     reason: str | None = None
     """Why it was halted or cancelled."""
     halted: Halted | None = None
     """While it is."""
     opened_at: datetime | None = None
     finished_at: datetime | None = None
+    cancelled_at: datetime | None = None
 
 
 class TournamentState(Frozen):
@@ -272,7 +276,7 @@ class TournamentState(Frozen):
     evaluations: tuple[Evaluation, ...] = ()
     """Those of the tournament itself, never re-evaluations."""
     results: tuple[RoundResult, ...] = ()
-    """The newest revision of each closed round."""
+    """The newest revision of each closed round; those of superseded rounds are left out."""
     disqualified: dict[Hotkey, str] = {}
     """Whose results do not count, and why; found after the entries were judged."""
 

@@ -1,9 +1,15 @@
-"""What the subnet takes from a validator; the local chain and the one in memory are alike in this."""
+"""What a chain answers and takes; the local chain and the one in memory are alike in this."""
 
 from collections.abc import Mapping
 
 from core.chain import U16_MAX, Metagraph, WeightsReceipt
 from core.errors import ChainRateLimitError
+
+
+def check_is_there(block_number: int, present: int) -> None:
+    """Raises ValueError for a block that is not there yet, and one that never was."""
+    if not 0 <= block_number <= present:
+        raise ValueError(f"block {block_number} is not there; the chain is at {present}")
 
 
 def check_weights(weights: Mapping[int, int], metagraph: Metagraph) -> None:

@@ -1,4 +1,4 @@
-"""The local twin of the chain, in PostgreSQL: hotkeys, stakes, blocks, commitments and weights without a network.
+"""The local twin of the chain, in PostgreSQL: hotkeys, stakes, transfers, blocks, commitments and weights.
 
 Every `block_seconds` there is one block more. Its hash is that of the hash before it and its number, starting from a
 random seed, so nobody knows it early and nobody can change it later. Whenever somebody looks, the blocks since the
@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
-from core.chain import Commitment, Metagraph, Neuron, WeightsReceipt
+from core.chain import Commitment, Metagraph, Neuron, Transfer, WeightsReceipt
 from core.errors import ChainUnreachableError, UnreachableError
 from core.ids import Coldkey, Hotkey
 from core.value import sha256_hex
-from gateways.chain_rules import check_rate_limit, check_weights
+from gateways.chain_rules import check_is_there, check_rate_limit, check_weights
 from gateways.postgres.database import Database, Transaction
 from gateways.postgres.queries import queries
 from gateways.settings import ChainSettings
@@ -46,7 +46,7 @@ def utc_now() -> datetime:
 
 
 class LocalChain:
-    """Keeps `core.ports.Chain`; `register` and `commit` are what miners do on a real chain."""
+    """Keeps `core.ports.Chain`; `register`, `commit` and `transfer` are what miners do on a real chain."""
 
     def __init__(self, database: Database, settings: ChainSettings, clock: Callable[[], datetime] = utc_now) -> None:
         self._database = database
@@ -56,8 +56,8 @@ class LocalChain:
     def register(self, hotkey: Hotkey, coldkey: Coldkey, stake_rao: int) -> int:
         """Register a hotkey on the subnet of the settings, or change its stake; return its uid."""
         values = {"netuid": self._settings.netuid, "hotkey": hotkey, "coldkey": coldkey, "stake_rao": stake_rao}
-        with self._writing() as (transaction, _):
-            row = transaction.execute(_SQL["register"], values).fetchone()
+        with self._writing() as (transaction, block_number):
+            row = transaction.execute(_SQL["register"], {**values, "block_number": block_number}).fetchone()
             assert row is not None
             return int(row["uid"])
 
@@ -70,28 +70,42 @@ class LocalChain:
                 raise ValueError(f"{hotkey} is not registered on subnet {self._settings.netuid}")
             return block_number
 
+    def transfer(self, sender: Coldkey, to: str, amount_rao: int) -> Transfer:
+        """Transfer TAO; it stands in the next block, so that a block that is there never changes."""
+        values = {"sender": sender, "receiver": to, "amount_rao": amount_rao}
+        with self._writing() as (transaction, block_number):
+            row = transaction.execute(_SQL["transfer"], {**values, "block_number": block_number + 1}).fetchone()
+        assert row is not None
+        return Transfer.model_validate(row)
+
     def block_number(self) -> int:
         with self._writing() as (_, block_number):
             return block_number
 
     def block_hash(self, block_number: int) -> str:
         with self._writing() as (transaction, present):
-            if not 0 <= block_number <= present:
-                raise ValueError(f"block {block_number} is not there; the chain is at {present}")
+            check_is_there(block_number, present)
             block = _block(transaction, "nearest_block", block_number=block_number)
         assert block is not None
         while block.block_number < block_number:
             block = block.next(0)
         return block.hash
 
-    def metagraph(self, netuid: int) -> Metagraph:
-        with self._writing() as (transaction, block_number):
-            return _metagraph(transaction, netuid, block_number)
+    def metagraph(self, netuid: int, at_block: int) -> Metagraph:
+        with self._writing() as (transaction, present):
+            check_is_there(at_block, present)
+            return _metagraph(transaction, netuid, at_block)
 
     def commitments(self, netuid: int, at_block: int) -> list[Commitment]:
         with self._reading() as transaction:
             rows = transaction.execute(_SQL["commitments"], {"netuid": netuid, "at_block": at_block}).fetchall()
         return sorted((Commitment.model_validate(row) for row in rows), key=lambda commitment: commitment.hotkey)
+
+    def transfers(self, to: str, from_block: int, to_block: int) -> list[Transfer]:
+        values = {"receiver": to, "from_block": from_block, "to_block": to_block}
+        with self._writing() as (transaction, present):
+            check_is_there(to_block, present)
+            return [Transfer.model_validate(row) for row in transaction.execute(_SQL["transfers"], values)]
 
     def set_weights(self, netuid: int, weights: Mapping[int, int], version_key: int) -> WeightsReceipt:
         """Raises ValueError for a uid that nobody has and a weight that is no u16."""
@@ -168,7 +182,7 @@ def _block(transaction: Transaction, query: str, **values: int) -> Block | None:
 
 
 def _metagraph(transaction: Transaction, netuid: int, block_number: int) -> Metagraph:
-    rows = transaction.execute(_SQL["neurons"], {"netuid": netuid}).fetchall()
+    rows = transaction.execute(_SQL["neurons"], {"netuid": netuid, "at_block": block_number}).fetchall()
     neurons = tuple(Neuron.model_validate(row) for row in rows)
     return Metagraph(netuid=netuid, block_number=block_number, neurons=neurons)
 

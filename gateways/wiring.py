@@ -45,6 +45,7 @@ def connect(s: Settings) -> Ports:
     from gateways.postgres.evaluations import PostgresEvaluations
     from gateways.postgres.events import PostgresEvents
     from gateways.postgres.leases import PostgresLeases
+    from gateways.postgres.ledger import PostgresLedger
     from gateways.postgres.tournaments import PostgresTournaments
     from gateways.postgres.trainings import PostgresTrainings
     from gateways.postgres.weights import PostgresWeights
@@ -57,6 +58,7 @@ def connect(s: Settings) -> Ports:
         evaluations=PostgresEvaluations(database),
         leases=PostgresLeases(database),
         weights=PostgresWeights(database),
+        ledger=PostgresLedger(database),
         events=PostgresEvents(database),
         artifacts=S3Artifacts(s.artifacts),
         compute=LocalCompute(s.compute, s.state / "compute"),

@@ -33,8 +33,8 @@ def block_hash(block_number: int) -> str:
 
 
 @task(task_run_name="metagraph-{netuid}", **EFFECT)
-def metagraph(netuid: int) -> Metagraph:
-    return ports().chain.metagraph(netuid)
+def metagraph(netuid: int, at_block: int) -> Metagraph:
+    return ports().chain.metagraph(netuid, at_block)
 
 
 @task(task_run_name="commitments-{netuid}", **EFFECT)

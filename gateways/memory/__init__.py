@@ -5,6 +5,7 @@ from gateways.memory.artifacts import MemoryArtifacts
 from gateways.memory.chain import MemoryChain
 from gateways.memory.compute import MemoryCompute, Script
 from gateways.memory.leases import MemoryLeases
+from gateways.memory.ledger import MemoryLedger
 from gateways.memory.records import MemoryEvents, MemoryWeights
 from gateways.memory.sources import MemoryHub, MemoryRepositories
 from gateways.memory.tournaments import MemoryTournaments
@@ -20,6 +21,7 @@ __all__ = [
     "MemoryEvents",
     "MemoryHub",
     "MemoryLeases",
+    "MemoryLedger",
     "MemoryRepositories",
     "MemoryTournaments",
     "MemoryTrainings",
@@ -47,6 +49,7 @@ def memory_ports(
         evaluations=MemoryEvaluations(world),
         leases=MemoryLeases(world),
         weights=MemoryWeights(world),
+        ledger=MemoryLedger(world),
         events=MemoryEvents(world),
         artifacts=artifacts or MemoryArtifacts(),
         compute=compute,

@@ -1,5 +1,6 @@
 """Tournaments in memory."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 from core.challenge import Challenge, ChallengeData, ChallengeStatus
 from core.errors import StaleStateError
 from core.evaluation import Evaluation, EvaluationPurpose
-from core.ids import CHAMPION, MIRROR, ChallengeId, Contestant, TournamentId, training_id
+from core.ids import CHAMPION, MIRROR, ChallengeId, Contestant, Hotkey, TournamentId, training_id
 from core.tournament import (
     Champion,
     Entry,
@@ -23,6 +24,7 @@ from core.tournament import (
     TournamentStatus,
 )
 from core.training import Training, WorkStatus
+from gateways.memory import ledger
 from gateways.memory.world import TournamentRow, World, changed, transactional
 
 _OPEN = {TournamentStatus.COLLECTING, TournamentStatus.ACTIVE, TournamentStatus.HALTED}
@@ -78,8 +80,13 @@ class MemoryTournaments:
         if row.tournament.seed is not None and (row.tournament.seed, row.entries) == (seed, tuple(entries)):
             return
         self._expect(row, TournamentStatus.COLLECTING)
+        ledger.charge(self._world, row, entries)
         row.entries = tuple(entries)
         self._change(row, "entries recorded", status=TournamentStatus.ACTIVE, seed=seed)
+
+    def completed_entries(self) -> dict[Hotkey, int]:
+        finished = [r for r in self._world.tournaments.values() if r.tournament.status is TournamentStatus.FINISHED]
+        return Counter(e.hotkey for row in finished for e in row.entries if e.status is EntryStatus.ACCEPTED)
 
     def record_round(self, tournament_id: TournamentId, plan: RoundPlan) -> None:
         row = self._world.tournament(tournament_id)
@@ -127,6 +134,7 @@ class MemoryTournaments:
 
     def cancel(self, tournament_id: TournamentId, reason: str) -> None:
         self._stop(tournament_id, TournamentStatus.CANCELLED, reason, *_OPEN)
+        ledger.refund(self._world, tournament_id)
 
     def halt(self, tournament_id: TournamentId, reason: str) -> None:
         self._stop(tournament_id, TournamentStatus.HALTED, reason, TournamentStatus.ACTIVE)
@@ -184,7 +192,8 @@ class MemoryTournaments:
         if (row.tournament.status, row.tournament.reason) == (to, reason):
             return
         self._expect(row, *from_)
-        self._change(row, to.value, status=to, reason=reason)
+        over = {"cancelled_at": self._world.clock()} if to is TournamentStatus.CANCELLED else {}
+        self._change(row, to.value, status=to, reason=reason, **over)
 
     def _expect(self, row: TournamentRow, *statuses: TournamentStatus) -> None:
         tournament = row.tournament

@@ -13,6 +13,7 @@ from core.compute import Slot
 from core.errors import StaleStateError
 from core.evaluation import Evaluation
 from core.ids import ChallengeId, EvaluationId, RoundId, TournamentId, TrainingId
+from core.ledger import LedgerEntry
 from core.tournament import Entry, Round, RoundResult, Tournament, WeightSetting
 from core.training import Training
 from core.value import Frozen
@@ -66,6 +67,9 @@ class World:
     work_tokens: dict[str, int] = field(default_factory=dict)
     """The newest fencing token that took a training or an evaluation."""
     weight_settings: dict[str, WeightSetting] = field(default_factory=dict)
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    read_until: dict[str, int] = field(default_factory=dict)
+    """By collection address: the last block whose transfers are in the ledger."""
     slots: dict[str, Slot] = field(default_factory=dict)
     leases: dict[str, LeaseRow] = field(default_factory=dict)
     """By owner."""

@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.challenge import ChallengeData
+from core.challenge import ChallengeData, ChallengePlan
 from core.errors import StaleStateError
-from core.ids import ChallengeId, TournamentId
+from core.ids import ChallengeId, Hotkey, TournamentId
 from core.tournament import (
     Entry,
     EntryStatus,
+    HaltCause,
+    Halted,
     RoundPlan,
     RoundResult,
+    RoundStatus,
     TitleResult,
     Tournament,
     TournamentKind,
     TournamentState,
     TournamentStatus,
 )
-from gateways.postgres import rounds
+from gateways.postgres import ledger, resuming, revisions, rounds
 from gateways.postgres.database import Database, Transaction, as_stored, jsonb, read
 from gateways.postgres.evaluations import evaluations_of
 from gateways.postgres.events import log
@@ -51,6 +54,7 @@ class PostgresTournaments:
                 trainings=trainings_of(transaction, tournament_id),
                 evaluations=evaluations_of(transaction, tournament_id),
                 results=rounds.results_of(transaction, tournament_id),
+                disqualified=revisions.disqualified(transaction, tournament_id),
             )
 
     def open_ids(self) -> list[TournamentId]:
@@ -74,17 +78,23 @@ class PostgresTournaments:
             _expect(tournament, TournamentStatus.COLLECTING)
             _write_entries(transaction, tournament_id, entries)
             transaction.execute(_SQL["activate"], {"tournament_id": tournament_id, "seed": seed})
+            ledger.charge(transaction, tournament_id)
             accepted = len(_accepted(entries))
             counts = {"accepted": accepted, "refused": len(entries) - accepted}
             _log(transaction, tournament_id, "entries recorded", seed=seed, **counts)
 
-    def record_round(self, tournament_id: TournamentId, plan: RoundPlan) -> None:
+    def completed_entries(self) -> dict[Hotkey, int]:
+        with self._database.transaction() as transaction:
+            return {Hotkey(row["hotkey"]): row["times"] for row in transaction.execute(_SQL["completed_entries"])}
+
+    def record_round(self, tournament_id: TournamentId, plan: RoundPlan, after: RoundResult | None = None) -> None:
         with self._database.transaction() as transaction:
             tournament = _tournament(transaction, "lock", tournament_id)
             drawn = {round_.plan.number: round_.plan for round_ in rounds.rounds_of(transaction, tournament_id)}
             if drawn.get(plan.number) == plan:
                 return
             _expect(tournament, TournamentStatus.ACTIVE)
+            rounds.expect_last(transaction, tournament_id, after)
             code = rounds.code_of(tournament.champion, _accepted(_entries(transaction, tournament_id)))
             count = rounds.write_round(transaction, tournament_id, plan, code)
             _log(transaction, tournament_id, "round drawn", round_id=plan.round_id, trainings=count)
@@ -99,41 +109,86 @@ class PostgresTournaments:
             if rounds.settle_challenge(transaction, challenge_id, data=None, reason=reason):
                 log(transaction, f"challenge:{challenge_id}", "failed", reason=reason)
 
+    def replan_challenge(self, challenge_id: ChallengeId, plan: ChallengePlan) -> None:
+        with self._database.transaction() as transaction:
+            if failed := rounds.replan_challenge(transaction, challenge_id, plan):
+                details = {"dataset": failed.plan.dataset.dataset_id, "reason": failed.reason}
+                log(transaction, f"challenge:{challenge_id}", "replaced", replacement=plan.replacement, **details)
+
     def close_round(self, result: RoundResult) -> None:
         with self._database.transaction() as transaction:
-            tournament_id = rounds.write_result(transaction, result)
-            if tournament_id is not None:
-                event = "round closed" if result.revision == 1 else "round revised"
-                _log(transaction, tournament_id, event, round_id=result.round_id, revision=result.revision)
+            tournament = _tournament_of(transaction, result)
+            before = revisions.through(transaction, result)
+            if not rounds.write_result(transaction, result):
+                return
+            _expect(tournament, TournamentStatus.ACTIVE, TournamentStatus.HALTED)
+            details = {"round_id": result.round_id, "revision": result.revision}
+            if result.revision > 1 and revisions.through(transaction, result) != before:
+                id_ = tournament.tournament_id
+                details["superseded"] = revisions.supersede_after(transaction, id_, result.number)
+            event = "round closed" if result.revision == 1 else "round revised"
+            _log(transaction, tournament.tournament_id, event, **details)
 
-    def crown(self, tournament_id: TournamentId, title: TitleResult) -> None:
+    def crown(self, tournament_id: TournamentId, title: TitleResult, after: RoundResult | None = None) -> None:
         with self._database.transaction() as transaction:
             tournament = _tournament(transaction, "lock", tournament_id)
-            if as_stored(tournament.title) == as_stored(title):
+            if revisions.title_of(transaction, tournament_id, revision=1) == as_stored(title):
                 return
             _expect(tournament, TournamentStatus.ACTIVE)
+            rounds.expect_last(transaction, tournament_id, after)
+            revisions.write_title(transaction, tournament_id, title, revision=1)
             transaction.execute(_SQL["finish"], {"tournament_id": tournament_id, "title": jsonb(title)})
             _log(transaction, tournament_id, "crowned", winner=title.winner, changed_hands=title.changed_hands)
+
+    def revise_title(self, tournament_id: TournamentId, title: TitleResult, revision: int) -> None:
+        with self._database.transaction() as transaction:
+            tournament = _tournament(transaction, "lock", tournament_id)
+            if revisions.title_of(transaction, tournament_id, revision) == as_stored(title):
+                return
+            _expect(tournament, TournamentStatus.FINISHED)
+            if revision != tournament.title_revision + 1:
+                raise StaleStateError(
+                    f"revision {revision} of the title of {tournament_id} cannot follow {tournament.title_revision}"
+                )
+            revisions.write_title(transaction, tournament_id, title, revision)
+            _log(transaction, tournament_id, "title revised", winner=title.winner, revision=revision)
+
+    def disqualify(self, tournament_id: TournamentId, hotkey: Hotkey, reason: str) -> None:
+        with self._database.transaction() as transaction:
+            tournament = _tournament(transaction, "lock", tournament_id)
+            if revisions.disqualified(transaction, tournament_id).get(hotkey) == as_stored(reason):
+                return
+            _expect(tournament, TournamentStatus.ACTIVE, TournamentStatus.HALTED, TournamentStatus.FINISHED)
+            if hotkey not in {entry.hotkey for entry in _accepted(_entries(transaction, tournament_id))}:
+                raise StaleStateError(f"{hotkey} has no accepted entry in {tournament_id} that it could lose")
+            revisions.disqualify(transaction, tournament_id, hotkey, reason)
+            _log(transaction, tournament_id, "disqualified", hotkey=hotkey, reason=reason)
 
     def cancel(self, tournament_id: TournamentId, reason: str) -> None:
         with self._database.transaction() as transaction:
             _stop(transaction, tournament_id, TournamentStatus.CANCELLED, reason, *_OPEN)
+            ledger.refund(transaction, tournament_id)
 
-    def halt(self, tournament_id: TournamentId, reason: str) -> None:
+    def halt(self, tournament_id: TournamentId, cause: HaltCause, reason: str, decide_by_block: int) -> None:
+        halted = Halted(cause=cause, decide_by_block=decide_by_block)
         with self._database.transaction() as transaction:
-            _stop(transaction, tournament_id, TournamentStatus.HALTED, reason, TournamentStatus.ACTIVE)
+            _stop(transaction, tournament_id, TournamentStatus.HALTED, reason, TournamentStatus.ACTIVE, halted=halted)
 
-    def resume(self, tournament_id: TournamentId) -> None:
+    def resume(self, tournament_id: TournamentId, accept: bool = False) -> None:
         with self._database.transaction() as transaction:
             tournament = _tournament(transaction, "lock", tournament_id)
-            if tournament.status is TournamentStatus.ACTIVE:
+            is_active = tournament.status is TournamentStatus.ACTIVE
+            if is_active and (not accept or _has_accepted(transaction, tournament)):
                 return
             _expect(tournament, TournamentStatus.HALTED)
-            values = {"tournament_id": tournament_id, "status": TournamentStatus.ACTIVE, "reason": None}
+            if accept:
+                _expect_failures(tournament)
+                resuming.accept_failures(transaction, tournament_id)
+            else:
+                resuming.try_again(transaction, tournament_id)
+            values = {"tournament_id": tournament_id, "status": TournamentStatus.ACTIVE, "reason": None, "halted": None}
             transaction.execute(_SQL["set_status"], values)
-            for query in ("plan_failed_challenges_again", "restart_trainings", "restart_evaluations"):
-                transaction.execute(_SQL[query], values)
-            _log(transaction, tournament_id, "resumed")
+            _log(transaction, tournament_id, "resumed", failures_accepted=accept)
 
 
 def _tournament(transaction: Transaction, query: str, tournament_id: TournamentId) -> Tournament:
@@ -141,6 +196,28 @@ def _tournament(transaction: Transaction, query: str, tournament_id: TournamentI
     if row is None:
         raise StaleStateError(f"there is no tournament {tournament_id}")
     return read(Tournament, row)
+
+
+def _tournament_of(transaction: Transaction, result: RoundResult) -> Tournament:
+    """The tournament that a round belongs to, locked."""
+    row = transaction.execute(_SQL["lock_of_round"], {"round_id": result.round_id}).fetchone()
+    if row is None:
+        raise StaleStateError(f"there is no round {result.round_id}")
+    return read(Tournament, row)
+
+
+def _has_accepted(transaction: Transaction, tournament: Tournament) -> bool:
+    """The playing round's failures count already."""
+    drawn = rounds.rounds_of(transaction, tournament.tournament_id)
+    return any(round_.failures_accepted for round_ in drawn if round_.status is RoundStatus.PLAYING)
+
+
+def _expect_failures(tournament: Tournament) -> None:
+    halted = tournament.halted
+    if halted is None or halted.cause is not HaltCause.FAILURES:
+        raise StaleStateError(
+            f"tournament {tournament.tournament_id} has no failed trainings to accept: resume it without accepting"
+        )
 
 
 def _entries(transaction: Transaction, tournament_id: TournamentId) -> tuple[Entry, ...]:
@@ -173,13 +250,15 @@ def _stop(
     status: TournamentStatus,
     reason: str,
     *from_: TournamentStatus,
+    halted: Halted | None = None,
 ) -> None:
     tournament = _tournament(transaction, "lock", tournament_id)
-    if (tournament.status, tournament.reason) == (status, as_stored(reason)):
+    if (tournament.status, tournament.reason, tournament.halted) == (status, as_stored(reason), halted):
         return
     _expect(tournament, *from_)
-    transaction.execute(_SQL["set_status"], {"tournament_id": tournament_id, "status": status, "reason": reason})
-    _log(transaction, tournament_id, status, reason=reason)
+    values = {"tournament_id": tournament_id, "status": status, "reason": reason, "halted": jsonb(halted)}
+    transaction.execute(_SQL["set_status"], values)
+    _log(transaction, tournament_id, status, reason=reason, **(halted.model_dump() if halted else {}))
 
 
 def _log(transaction: Transaction, tournament_id: TournamentId, event: str, **details: Any) -> None:

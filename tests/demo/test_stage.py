@@ -21,7 +21,7 @@ def committed(chain):
 @pytest.mark.postgres
 def test_everybody_is_registered_and_has_committed_a_claim(chain, tmp_path):
     enter_miners(chain, SETTINGS, tmp_path)
-    neurons = {n.hotkey: n for n in chain.metagraph(SETTINGS.netuid).neurons}
+    neurons = {n.hotkey: n for n in chain.metagraph(SETTINGS.netuid, chain.block_number()).neurons}
     assert set(neurons) == {miner.hotkey for miner in MINERS} | {SETTINGS.burn_hotkey}
     for miner in MINERS:
         assert (neurons[miner.hotkey].coldkey, neurons[miner.hotkey].stake_rao) == (miner.coldkey, STAKE_RAO)

@@ -46,9 +46,16 @@ CREATE TYPE public.lease_kind AS ENUM (
     'exclusive'
 );
 
+CREATE TYPE public.ledger_kind AS ENUM (
+    'deposit',
+    'fee',
+    'refund'
+);
+
 CREATE TYPE public.round_status AS ENUM (
     'playing',
-    'closed'
+    'closed',
+    'superseded'
 );
 
 CREATE TYPE public.round_type AS ENUM (
@@ -76,6 +83,19 @@ CREATE TYPE public.work_status AS ENUM (
     'done'
 );
 
+CREATE FUNCTION public.refuse_all_but_a_new_title() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    may_differ CONSTANT text[] := '{title, title_revision, number}';  -- a generated number is not there yet in NEW
+BEGIN
+    IF NEW.title_revision = OLD.title_revision + 1 AND to_jsonb(NEW) - may_differ = to_jsonb(OLD) - may_differ THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'what is recorded is not changed in %', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+
 CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -85,6 +105,34 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.refuse_change() IS 'Trigger of append-only tables and of rows that are final.';
+
+CREATE FUNCTION public.refuse_refund_without_fee() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM ledger WHERE kind = 'fee' AND coldkey = NEW.coldkey AND hotkey = NEW.hotkey
+                      AND tournament_id = NEW.tournament_id AND amount_rao = -NEW.amount_rao) THEN
+        RAISE EXCEPTION 'coldkey % paid no fee of % rao for %', NEW.coldkey, NEW.amount_rao, NEW.hotkey
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.refuse_uncovered_fee() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    balance bigint;
+BEGIN
+    -- Fees come one after another; what else is written meanwhile only adds.
+    PERFORM pg_advisory_xact_lock('ledger'::regclass::bigint);
+    SELECT coalesce(sum(amount_rao), 0) INTO balance FROM ledger WHERE coldkey = NEW.coldkey;
+    IF balance + NEW.amount_rao < 0 THEN
+        RAISE EXCEPTION 'the balance of coldkey %, % rao, does not cover the fee of % rao for %: judge the entries anew',
+            NEW.coldkey, balance, -NEW.amount_rao, NEW.hotkey USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
 
 CREATE TABLE public.attempts (
     training_id text,
@@ -149,16 +197,51 @@ CREATE TABLE public.chain_genesis (
 
 COMMENT ON TABLE public.chain_genesis IS 'When block 0 was made, and what the hashes come from.';
 
-CREATE TABLE public.chain_neurons (
+CREATE TABLE public.chain_registrations (
+    registration_id bigint NOT NULL,
     netuid integer NOT NULL,
     uid integer NOT NULL,
     hotkey text NOT NULL,
     coldkey text NOT NULL,
     stake_rao bigint NOT NULL,
-    CONSTRAINT chain_neurons_hotkey_check CHECK ((hotkey <> ''::text)),
-    CONSTRAINT chain_neurons_netuid_check CHECK ((netuid >= 0)),
-    CONSTRAINT chain_neurons_stake_rao_check CHECK ((stake_rao >= 0)),
-    CONSTRAINT chain_neurons_uid_check CHECK (((uid >= 0) AND (uid <= 65535)))
+    block_number bigint NOT NULL,
+    CONSTRAINT chain_registrations_block_number_check CHECK ((block_number >= 0)),
+    CONSTRAINT chain_registrations_hotkey_check CHECK ((hotkey <> ''::text)),
+    CONSTRAINT chain_registrations_netuid_check CHECK ((netuid >= 0)),
+    CONSTRAINT chain_registrations_stake_rao_check CHECK ((stake_rao >= 0)),
+    CONSTRAINT chain_registrations_uid_check CHECK (((uid >= 0) AND (uid <= 65535)))
+);
+
+COMMENT ON TABLE public.chain_registrations IS 'Who is registered, with which stake, from this block on.';
+
+ALTER TABLE public.chain_registrations ALTER COLUMN registration_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.chain_registrations_registration_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.chain_transfers (
+    number bigint NOT NULL,
+    sender text NOT NULL,
+    receiver text NOT NULL,
+    amount_rao bigint NOT NULL,
+    block_number bigint NOT NULL,
+    CONSTRAINT chain_transfers_amount_rao_check CHECK ((amount_rao > 0)),
+    CONSTRAINT chain_transfers_block_number_check CHECK ((block_number >= 0)),
+    CONSTRAINT chain_transfers_receiver_check CHECK ((receiver <> ''::text)),
+    CONSTRAINT chain_transfers_sender_check CHECK ((sender <> ''::text))
+);
+
+ALTER TABLE public.chain_transfers ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.chain_transfers_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.chain_weights (
@@ -196,6 +279,16 @@ CREATE TABLE public.challenges (
     CONSTRAINT challenges_check2 CHECK (((status = 'failed'::public.challenge_status) = (reason IS NOT NULL))),
     CONSTRAINT challenges_position_check CHECK (("position" >= 1))
 );
+
+CREATE TABLE public.disqualifications (
+    tournament_id text NOT NULL,
+    hotkey text NOT NULL,
+    reason text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT disqualifications_reason_check CHECK ((reason <> ''::text))
+);
+
+COMMENT ON TABLE public.disqualifications IS 'Entrants whose results do not count, found after the entries were judged.';
 
 CREATE TABLE public.entries (
     tournament_id text NOT NULL,
@@ -238,6 +331,7 @@ CREATE TABLE public.evaluations (
     reason text GENERATED ALWAYS AS ((outcome ->> 'reason'::text)) STORED,
     fault text GENERATED ALWAYS AS ((outcome ->> 'fault'::text)) STORED,
     value double precision GENERATED ALWAYS AS (((outcome ->> 'value'::text))::double precision) STORED,
+    counted_from integer DEFAULT 1 NOT NULL,
     CONSTRAINT evaluations_check CHECK ((evaluation_id = ((subject || '-e'::text) || number))),
     CONSTRAINT evaluations_check1 CHECK (((purpose <> 'tournament'::public.evaluation_purpose) OR (training_id IS NOT NULL))),
     CONSTRAINT evaluations_check2 CHECK (((status = 'done'::public.work_status) = (outcome IS NOT NULL))),
@@ -246,6 +340,7 @@ CREATE TABLE public.evaluations (
     CONSTRAINT evaluations_check5 CHECK (((status <> 'running'::public.work_status) OR (token > 0))),
     CONSTRAINT evaluations_check6 CHECK (((outcome IS NULL) OR ((outcome_type IS NOT NULL) AND (outcome_type = ANY (ARRAY['scored'::text, 'refused'::text]))))),
     CONSTRAINT evaluations_check8 CHECK (((outcome_type <> 'refused'::text) OR ((reason IS NOT NULL) AND (fault IS NOT NULL)))),
+    CONSTRAINT evaluations_counted_from_check CHECK ((counted_from >= 1)),
     CONSTRAINT evaluations_dispatches_check CHECK ((dispatches >= 0)),
     CONSTRAINT evaluations_fault_check CHECK ((fault = ANY (ARRAY['miner'::text, 'platform'::text, 'chain'::text]))),
     CONSTRAINT evaluations_number_check CHECK ((number >= 1)),
@@ -256,6 +351,8 @@ CREATE TABLE public.evaluations (
 COMMENT ON COLUMN public.evaluations.subject IS 'A training, or a local model on a challenge; names the evaluation.';
 
 COMMENT ON COLUMN public.evaluations.value IS 'A loss or a score; the challenge''s kind says which way it is better.';
+
+COMMENT ON COLUMN public.evaluations.counted_from IS 'First attempt that counts, as a training''s.';
 
 CREATE TABLE public.events (
     event_id bigint NOT NULL,
@@ -323,6 +420,57 @@ COMMENT ON COLUMN public.leases.owner IS 'For whom: a training, an evaluation, a
 
 COMMENT ON COLUMN public.leases.holder IS 'By whom: one flow run.';
 
+CREATE TABLE public.ledger (
+    entry_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    coldkey text NOT NULL,
+    kind public.ledger_kind NOT NULL,
+    amount_rao bigint NOT NULL,
+    transfer_id text,
+    block_number bigint,
+    tournament_id text,
+    hotkey text,
+    CONSTRAINT ledger_block_number_check CHECK ((block_number >= 0)),
+    CONSTRAINT ledger_check CHECK (
+CASE kind
+    WHEN 'fee'::public.ledger_kind THEN (amount_rao < 0)
+    ELSE (amount_rao > 0)
+END),
+    CONSTRAINT ledger_check1 CHECK ((num_nonnulls(transfer_id, block_number) =
+CASE kind
+    WHEN 'deposit'::public.ledger_kind THEN 2
+    ELSE 0
+END)),
+    CONSTRAINT ledger_check2 CHECK ((num_nonnulls(tournament_id, hotkey) =
+CASE kind
+    WHEN 'deposit'::public.ledger_kind THEN 0
+    ELSE 2
+END)),
+    CONSTRAINT ledger_coldkey_check CHECK ((coldkey <> ''::text))
+);
+
+COMMENT ON TABLE public.ledger IS 'The balance of a coldkey is the sum of its rows.';
+
+COMMENT ON COLUMN public.ledger.block_number IS 'Of the transfer.';
+
+CREATE TABLE public.ledger_cursors (
+    address text NOT NULL,
+    read_until bigint DEFAULT '-1'::integer NOT NULL,
+    CONSTRAINT ledger_cursors_address_check CHECK ((address <> ''::text)),
+    CONSTRAINT ledger_cursors_read_until_check CHECK ((read_until >= '-1'::integer))
+);
+
+COMMENT ON TABLE public.ledger_cursors IS 'Up to which block all transfers to an address are in the ledger.';
+
+ALTER TABLE public.ledger ALTER COLUMN entry_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ledger_entry_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.round_results (
     round_id text NOT NULL,
     revision integer NOT NULL,
@@ -340,9 +488,17 @@ CREATE TABLE public.rounds (
     status public.round_status DEFAULT 'playing'::public.round_status NOT NULL,
     drawn_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     closed_at timestamp with time zone,
-    CONSTRAINT rounds_check CHECK (((status = 'closed'::public.round_status) = (closed_at IS NOT NULL))),
+    failures_accepted boolean DEFAULT false NOT NULL,
+    CONSTRAINT rounds_closed_at_check CHECK (
+CASE status
+    WHEN 'closed'::public.round_status THEN (closed_at IS NOT NULL)
+    WHEN 'playing'::public.round_status THEN (closed_at IS NULL)
+    ELSE true
+END),
     CONSTRAINT rounds_number_check CHECK ((number >= 1))
 );
+
+COMMENT ON COLUMN public.rounds.failures_accepted IS 'It may be closed although our side failed at most of its trainings.';
 
 CREATE TABLE public.schema_migrations (
     name text NOT NULL,
@@ -370,6 +526,16 @@ CREATE TABLE public.standings (
 
 COMMENT ON COLUMN public.standings.value IS 'Mean of the measured values over the group''s challenges.';
 
+CREATE TABLE public.titles (
+    tournament_id text NOT NULL,
+    revision integer NOT NULL,
+    title jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT titles_revision_check CHECK ((revision >= 1))
+);
+
+COMMENT ON TABLE public.titles IS 'Revision 1 finished the tournament; the newest one holds.';
+
 CREATE TABLE public.tournaments (
     tournament_id text NOT NULL,
     kind public.tournament_kind NOT NULL,
@@ -385,6 +551,10 @@ CREATE TABLE public.tournaments (
     reason text,
     opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     finished_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    halted jsonb,
+    title_revision integer DEFAULT 0 NOT NULL,
+    CONSTRAINT tournaments_cancelled_at_check CHECK (((status = 'cancelled'::public.tournament_status) = (cancelled_at IS NOT NULL))),
     CONSTRAINT tournaments_check CHECK ((closing_block >= opened_block)),
     CONSTRAINT tournaments_check1 CHECK ((split_part(tournament_id, '-'::text, 1) = (kind)::text)),
     CONSTRAINT tournaments_check2 CHECK (((seed IS NOT NULL) OR (status = ANY (ARRAY['collecting'::public.tournament_status, 'cancelled'::public.tournament_status])))),
@@ -392,15 +562,23 @@ CREATE TABLE public.tournaments (
     CONSTRAINT tournaments_check4 CHECK (((status = 'finished'::public.tournament_status) = (title IS NOT NULL))),
     CONSTRAINT tournaments_check5 CHECK (((status = 'finished'::public.tournament_status) = (finished_at IS NOT NULL))),
     CONSTRAINT tournaments_check6 CHECK (((status = ANY (ARRAY['halted'::public.tournament_status, 'cancelled'::public.tournament_status])) = (reason IS NOT NULL))),
+    CONSTRAINT tournaments_decide_by_block_check CHECK (((halted IS NULL) OR COALESCE((((halted ->> 'decide_by_block'::text))::bigint >= 0), false))),
+    CONSTRAINT tournaments_halt_cause_check CHECK (((halted IS NULL) OR COALESCE(((halted ->> 'cause'::text) = ANY (ARRAY['preparation'::text, 'platform'::text, 'failures'::text])), false))),
+    CONSTRAINT tournaments_halted_check CHECK (((status = 'halted'::public.tournament_status) = (halted IS NOT NULL))),
     CONSTRAINT tournaments_netuid_check CHECK ((netuid >= 0)),
     CONSTRAINT tournaments_opened_block_check CHECK ((opened_block >= 0)),
     CONSTRAINT tournaments_seed_check CHECK ((seed ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT tournaments_title_revision_check CHECK (((title_revision >= 0) AND ((title_revision = 0) = (title IS NULL)))),
     CONSTRAINT tournaments_tournament_id_check CHECK ((tournament_id ~ '^(text|image)-[0-9]{4,9}$'::text))
 );
 
 COMMENT ON COLUMN public.tournaments.rules IS 'The rule set in force, copied when the tournament opened.';
 
 COMMENT ON COLUMN public.tournaments.champion IS 'Who defends, as of the opening.';
+
+COMMENT ON COLUMN public.tournaments.title IS 'Its newest revision; all of them are in titles.';
+
+COMMENT ON COLUMN public.tournaments.halted IS 'Why an operator has to decide, and by which block.';
 
 CREATE TABLE public.trainings (
     training_id text NOT NULL,
@@ -419,6 +597,7 @@ CREATE TABLE public.trainings (
     outcome_type text GENERATED ALWAYS AS ((outcome ->> 'type'::text)) STORED,
     reason text GENERATED ALWAYS AS ((outcome ->> 'reason'::text)) STORED,
     fault text GENERATED ALWAYS AS ((outcome ->> 'fault'::text)) STORED,
+    counted_from integer DEFAULT 1 NOT NULL,
     CONSTRAINT trainings_check CHECK (((status = 'done'::public.work_status) = (outcome IS NOT NULL))),
     CONSTRAINT trainings_check1 CHECK (((status = 'done'::public.work_status) = (recorded_at IS NOT NULL))),
     CONSTRAINT trainings_check2 CHECK (((status <> 'running'::public.work_status) OR (token > 0))),
@@ -426,6 +605,7 @@ CREATE TABLE public.trainings (
     CONSTRAINT trainings_check4 CHECK (((outcome_type <> 'trained'::text) OR (outcome ? 'checkpoint'::text))),
     CONSTRAINT trainings_check5 CHECK (((outcome_type <> 'failed'::text) OR ((reason IS NOT NULL) AND (fault IS NOT NULL)))),
     CONSTRAINT trainings_commit_check CHECK ((commit ~ '^[0-9a-f]{40}$'::text)),
+    CONSTRAINT trainings_counted_from_check CHECK ((counted_from >= 1)),
     CONSTRAINT trainings_dispatches_check CHECK ((dispatches >= 0)),
     CONSTRAINT trainings_fault_check CHECK ((fault = ANY (ARRAY['miner'::text, 'platform'::text, 'chain'::text]))),
     CONSTRAINT trainings_token_check CHECK ((token >= 0))
@@ -434,6 +614,8 @@ CREATE TABLE public.trainings (
 COMMENT ON COLUMN public.trainings.contestant IS 'An entrant''s hotkey, or ''champion'' for the champion''s frozen code.';
 
 COMMENT ON COLUMN public.trainings.token IS 'Fencing token of the newest lease that took it; older writers change nothing.';
+
+COMMENT ON COLUMN public.trainings.counted_from IS 'First attempt that counts; an operator''s resume forgives those before it.';
 
 CREATE TABLE public.weight_settings (
     setting_id text NOT NULL,
@@ -479,11 +661,11 @@ ALTER TABLE ONLY public.chain_commitments
 ALTER TABLE ONLY public.chain_genesis
     ADD CONSTRAINT chain_genesis_pkey PRIMARY KEY (only_row);
 
-ALTER TABLE ONLY public.chain_neurons
-    ADD CONSTRAINT chain_neurons_netuid_hotkey_key UNIQUE (netuid, hotkey);
+ALTER TABLE ONLY public.chain_registrations
+    ADD CONSTRAINT chain_registrations_pkey PRIMARY KEY (registration_id);
 
-ALTER TABLE ONLY public.chain_neurons
-    ADD CONSTRAINT chain_neurons_pkey PRIMARY KEY (netuid, uid);
+ALTER TABLE ONLY public.chain_transfers
+    ADD CONSTRAINT chain_transfers_pkey PRIMARY KEY (number);
 
 ALTER TABLE ONLY public.chain_weights
     ADD CONSTRAINT chain_weights_pkey PRIMARY KEY (setting_id);
@@ -493,6 +675,9 @@ ALTER TABLE ONLY public.challenges
 
 ALTER TABLE ONLY public.challenges
     ADD CONSTRAINT challenges_pkey PRIMARY KEY (challenge_id);
+
+ALTER TABLE ONLY public.disqualifications
+    ADD CONSTRAINT disqualifications_pkey PRIMARY KEY (tournament_id, hotkey);
 
 ALTER TABLE ONLY public.entries
     ADD CONSTRAINT entries_pkey PRIMARY KEY (tournament_id, hotkey);
@@ -530,6 +715,18 @@ ALTER TABLE ONLY public.groups
 ALTER TABLE ONLY public.leases
     ADD CONSTRAINT leases_pkey PRIMARY KEY (resource);
 
+ALTER TABLE ONLY public.ledger_cursors
+    ADD CONSTRAINT ledger_cursors_pkey PRIMARY KEY (address);
+
+ALTER TABLE ONLY public.ledger
+    ADD CONSTRAINT ledger_pkey PRIMARY KEY (entry_id);
+
+ALTER TABLE ONLY public.ledger
+    ADD CONSTRAINT ledger_tournament_id_hotkey_kind_key UNIQUE (tournament_id, hotkey, kind);
+
+ALTER TABLE ONLY public.ledger
+    ADD CONSTRAINT ledger_transfer_id_key UNIQUE (transfer_id);
+
 ALTER TABLE ONLY public.round_results
     ADD CONSTRAINT round_results_pkey PRIMARY KEY (round_id, revision);
 
@@ -547,6 +744,9 @@ ALTER TABLE ONLY public.standings
 
 ALTER TABLE ONLY public.standings
     ADD CONSTRAINT standings_round_id_revision_position_key UNIQUE (round_id, revision, "position");
+
+ALTER TABLE ONLY public.titles
+    ADD CONSTRAINT titles_pkey PRIMARY KEY (tournament_id, revision);
 
 ALTER TABLE ONLY public.tournaments
     ADD CONSTRAINT tournaments_kind_number_key UNIQUE (kind, number);
@@ -578,6 +778,12 @@ CREATE INDEX attempts_training ON public.attempts USING btree (training_id);
 
 CREATE INDEX chain_commitments_newest ON public.chain_commitments USING btree (netuid, hotkey, block_number DESC, commitment_id DESC);
 
+CREATE INDEX chain_registrations_hotkey ON public.chain_registrations USING btree (netuid, hotkey);
+
+CREATE INDEX chain_registrations_newest ON public.chain_registrations USING btree (netuid, uid, block_number DESC, registration_id DESC);
+
+CREATE INDEX chain_transfers_receiver ON public.chain_transfers USING btree (receiver, block_number);
+
 CREATE INDEX chain_weights_newest ON public.chain_weights USING btree (netuid, setting_id DESC);
 
 CREATE INDEX evaluations_challenge ON public.evaluations USING btree (challenge_id);
@@ -591,6 +797,8 @@ CREATE INDEX events_subject ON public.events USING btree (subject, event_id);
 CREATE INDEX leases_owner ON public.leases USING btree (owner);
 
 CREATE INDEX leases_token ON public.leases USING btree (token);
+
+CREATE INDEX ledger_coldkey ON public.ledger USING btree (coldkey, entry_id);
 
 CREATE UNIQUE INDEX one_open_attempt ON public.attempts USING btree (subject_id) WHERE (ended_at IS NULL);
 
@@ -606,7 +814,13 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.chain_blocks FOR EA
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.chain_commitments FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.chain_registrations FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.chain_transfers FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.chain_weights FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.disqualifications FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -614,25 +828,37 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.group_members FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.round_results FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.standings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.titles FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.ledger FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER covered BEFORE INSERT ON public.ledger FOR EACH ROW WHEN ((new.kind = 'fee'::public.ledger_kind)) EXECUTE FUNCTION public.refuse_uncovered_fee();
 
 CREATE TRIGGER final BEFORE UPDATE ON public.attempts FOR EACH ROW WHEN ((old.ended_at IS NOT NULL)) EXECUTE FUNCTION public.refuse_change();
 
-CREATE TRIGGER final BEFORE UPDATE ON public.evaluations FOR EACH ROW WHEN ((old.status = 'done'::public.work_status)) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER final BEFORE UPDATE ON public.evaluations FOR EACH ROW WHEN (((old.status = 'done'::public.work_status) AND (((old.outcome ->> 'fault'::text) IS DISTINCT FROM 'platform'::text) OR (new.status <> 'queued'::public.work_status)))) EXECUTE FUNCTION public.refuse_change();
 
-CREATE TRIGGER final BEFORE UPDATE ON public.tournaments FOR EACH ROW WHEN ((old.status = ANY (ARRAY['finished'::public.tournament_status, 'cancelled'::public.tournament_status]))) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER final BEFORE UPDATE ON public.tournaments FOR EACH ROW WHEN ((old.status = 'cancelled'::public.tournament_status)) EXECUTE FUNCTION public.refuse_change();
 
-CREATE TRIGGER final BEFORE UPDATE ON public.trainings FOR EACH ROW WHEN ((old.status = 'done'::public.work_status)) EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER final BEFORE UPDATE ON public.trainings FOR EACH ROW WHEN (((old.status = 'done'::public.work_status) AND (((old.outcome ->> 'fault'::text) IS DISTINCT FROM 'platform'::text) OR (new.status <> 'queued'::public.work_status)))) EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER final BEFORE UPDATE ON public.weight_settings FOR EACH ROW WHEN ((old.block_number IS NOT NULL)) EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER final_but_for_the_title BEFORE UPDATE ON public.tournaments FOR EACH ROW WHEN ((old.status = 'finished'::public.tournament_status)) EXECUTE FUNCTION public.refuse_all_but_a_new_title();
 
 CREATE TRIGGER kept BEFORE DELETE ON public.attempts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER kept BEFORE DELETE ON public.weight_settings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER paid_before BEFORE INSERT ON public.ledger FOR EACH ROW WHEN ((new.kind = 'refund'::public.ledger_kind)) EXECUTE FUNCTION public.refuse_refund_without_fee();
 
 ALTER TABLE ONLY public.attempts
     ADD CONSTRAINT attempts_evaluation_id_fkey FOREIGN KEY (evaluation_id) REFERENCES public.evaluations(evaluation_id);
@@ -642,6 +868,9 @@ ALTER TABLE ONLY public.attempts
 
 ALTER TABLE ONLY public.challenges
     ADD CONSTRAINT challenges_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.groups(group_id);
+
+ALTER TABLE ONLY public.disqualifications
+    ADD CONSTRAINT disqualifications_tournament_id_hotkey_fkey FOREIGN KEY (tournament_id, hotkey) REFERENCES public.entries(tournament_id, hotkey);
 
 ALTER TABLE ONLY public.entries
     ADD CONSTRAINT entries_tournament_id_fkey FOREIGN KEY (tournament_id) REFERENCES public.tournaments(tournament_id);
@@ -664,6 +893,9 @@ ALTER TABLE ONLY public.group_members
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_round_id_fkey FOREIGN KEY (round_id) REFERENCES public.rounds(round_id);
 
+ALTER TABLE ONLY public.ledger
+    ADD CONSTRAINT ledger_tournament_id_hotkey_fkey FOREIGN KEY (tournament_id, hotkey) REFERENCES public.entries(tournament_id, hotkey);
+
 ALTER TABLE ONLY public.round_results
     ADD CONSTRAINT round_results_round_id_fkey FOREIGN KEY (round_id) REFERENCES public.rounds(round_id);
 
@@ -678,6 +910,9 @@ ALTER TABLE ONLY public.standings
 
 ALTER TABLE ONLY public.standings
     ADD CONSTRAINT standings_round_id_revision_fkey FOREIGN KEY (round_id, revision) REFERENCES public.round_results(round_id, revision);
+
+ALTER TABLE ONLY public.titles
+    ADD CONSTRAINT titles_tournament_id_fkey FOREIGN KEY (tournament_id) REFERENCES public.tournaments(tournament_id);
 
 ALTER TABLE ONLY public.trainings
     ADD CONSTRAINT trainings_challenge_id_fkey FOREIGN KEY (challenge_id) REFERENCES public.challenges(challenge_id);

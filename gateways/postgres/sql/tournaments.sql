@@ -15,8 +15,12 @@ SELECT * FROM tournaments WHERE tournament_id = %(tournament_id)s;
 -- name: lock
 SELECT * FROM tournaments WHERE tournament_id = %(tournament_id)s FOR UPDATE;
 
+-- name: lock_of_round
+SELECT t.* FROM tournaments t JOIN rounds r USING (tournament_id) WHERE r.round_id = %(round_id)s FOR UPDATE OF t;
+
 -- name: open_ids
-SELECT tournament_id FROM tournaments WHERE status IN ('collecting', 'active') ORDER BY opened_at, tournament_id;
+SELECT tournament_id FROM tournaments WHERE status IN ('collecting', 'active', 'halted')
+ ORDER BY opened_at, tournament_id;
 
 -- name: latest
 SELECT * FROM tournaments WHERE kind = %(kind)s ORDER BY number DESC LIMIT 1;
@@ -33,28 +37,19 @@ VALUES (%(tournament_id)s, %(position)s, %(hotkey)s, %(coldkey)s, %(stake_rao)s,
 -- name: entries
 SELECT * FROM entries WHERE tournament_id = %(tournament_id)s ORDER BY position;
 
+-- name: completed_entries
+SELECT e.hotkey, count(*) AS times FROM entries e JOIN tournaments t USING (tournament_id)
+ WHERE t.status = 'finished' AND e.status = 'accepted' GROUP BY e.hotkey;
+
 -- name: activate
 UPDATE tournaments SET status = 'active', seed = %(seed)s
  WHERE tournament_id = %(tournament_id)s AND status = 'collecting';
 
 -- name: finish
-UPDATE tournaments SET status = 'finished', title = %(title)s, finished_at = clock_timestamp()
+UPDATE tournaments SET status = 'finished', title = %(title)s, title_revision = 1, finished_at = clock_timestamp()
  WHERE tournament_id = %(tournament_id)s AND status = 'active';
 
 -- name: set_status
-UPDATE tournaments SET status = %(status)s, reason = %(reason)s WHERE tournament_id = %(tournament_id)s;
-
--- name: plan_failed_challenges_again
-UPDATE challenges c SET status = 'planned', reason = NULL
-  FROM groups g JOIN rounds r USING (round_id)
- WHERE g.group_id = c.group_id AND r.tournament_id = %(tournament_id)s AND c.status = 'failed';
-
--- name: restart_trainings
-UPDATE trainings t SET dispatches = 0
-  FROM challenges c JOIN groups g USING (group_id) JOIN rounds r USING (round_id)
- WHERE c.challenge_id = t.challenge_id AND r.tournament_id = %(tournament_id)s AND t.status <> 'done';
-
--- name: restart_evaluations
-UPDATE evaluations e SET dispatches = 0
-  FROM challenges c JOIN groups g USING (group_id) JOIN rounds r USING (round_id)
- WHERE c.challenge_id = e.challenge_id AND r.tournament_id = %(tournament_id)s AND e.status <> 'done';
+UPDATE tournaments SET status = %(status)s, reason = %(reason)s, halted = %(halted)s,
+       cancelled_at = CASE WHEN %(status)s::tournament_status = 'cancelled' THEN clock_timestamp() END
+ WHERE tournament_id = %(tournament_id)s;

@@ -56,7 +56,7 @@ def test_threads_count_every_dispatch(tmp_path: Path) -> None:
 def test_a_chain_can_be_made_unreachable() -> None:
     chain = MemoryChain()
     chain.is_reachable = False
-    for call in (chain.block_number, lambda: chain.metagraph(56), lambda: chain.weights(56)):
+    for call in (chain.block_number, lambda: chain.metagraph(56, 100), lambda: chain.weights(56)):
         with pytest.raises(ChainUnreachableError):
             call()
     chain.is_reachable = True
