@@ -53,6 +53,54 @@ class InstructDataset(Frozen):
     system_format: str = "{system}"
 
 
+class ChatDataset(Frozen):
+    """A column of conversations; the contract's names."""
+
+    chat_template: str = "chatml"
+    """`chatml`, or `base` for the base model's own template."""
+    chat_column: str = "conversations"
+    chat_role_field: str = "from"
+    chat_content_field: str = "value"
+    chat_user_reference: str = "user"
+    chat_assistant_reference: str = "assistant"
+
+
+class DpoDataset(Frozen):
+    """Preference pairs: of two answers to a prompt, the chosen and the rejected one."""
+
+    field_prompt: str = "prompt"
+    field_system: str | None = None
+    field_chosen: str = "chosen"
+    field_rejected: str = "rejected"
+    prompt_format: str = "{prompt}"
+    chosen_format: str = "{chosen}"
+    rejected_format: str = "{rejected}"
+
+
+class RewardFunction(Frozen):
+    """A reward function's Python source, and how much it counts; the contract's names."""
+
+    reward_id: str
+    reward_func: str
+    reward_weight: Annotated[float, Field(ge=0)]
+    func_hash: str
+    """SHA-256 of the source."""
+    is_generic: bool = False
+    is_manual: bool = True
+
+
+class GrpoDataset(Frozen):
+    """Prompts, the reward functions that judge the answers, and a column that they may read."""
+
+    field_prompt: str = "prompt"
+    reward_functions: tuple[RewardFunction, ...]
+    extra_column: str | None = None
+
+
+DatasetType = InstructDataset | ChatDataset | DpoDataset | GrpoDataset
+"""How a challenge's rows are read; `--dataset-type` of the training contract. No two kinds share a field's name."""
+
+
 class ModelInfo(Frozen):
     """A base model of the hub."""
 
@@ -90,6 +138,8 @@ class ChallengePlan(Frozen):
     dataset: DatasetInfo
     training_seconds: Positive
     """The clock of one training, wall time from the container's start."""
+    kl_coefficient: Annotated[float, Field(gt=0)] | None = None
+    """Instruct only: what the KL to the base counts beside the loss, for each nat; None: it does not."""
     replacement: Annotated[int, Field(ge=0)] = 0
     """How often it was drawn anew because it could not be prepared."""
 
@@ -106,7 +156,7 @@ class ChallengeData(Frozen):
     test_rows: Annotated[int, Field(gt=0)]
     dropped_rows: dict[str, int] = {}
     """Why rows of the source were left out, and how many."""
-    dataset_type: InstructDataset = InstructDataset()
+    dataset_type: DatasetType = InstructDataset()
 
 
 class Challenge(Frozen):

@@ -7,14 +7,31 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.artifacts import ArtifactRef
-from core.challenge import ChallengeKind, InstructDataset
+from core.challenge import ChallengeKind, DatasetType, InstructDataset
 from core.errors import Fault
 from core.ids import ChallengeId, EvaluationId, TrainingId
 from core.training import Attempt, WorkStatus
 from core.value import Frozen, Sha256
 
-DEFINITION = "instruct-nats-per-answer-token/1"
-"""Name and version of the measurement; a change of any detail is a new version."""
+INSTRUCT = "instruct-nats-per-answer-token/1"
+INSTRUCT_KL = "instruct-nats-plus-kl-per-answer-token/1"
+CHAT = "chat-nats-per-answer-token/1"
+DPO = "dpo-sigmoid-loss/1"
+GRPO = "grpo-reward-minus-kl/1"
+"""Names and versions of the measurements (docs/rules.md, chapter 5); a change of any detail is a new version."""
+
+
+def definition_of(kind: ChallengeKind, kl_coefficient: float | None = None) -> str:
+    """Which measurement a challenge asks for. Raises ValueError for a kind that none is for."""
+    definitions = {
+        ChallengeKind.INSTRUCT: INSTRUCT if kl_coefficient is None else INSTRUCT_KL,
+        ChallengeKind.CHAT: CHAT,
+        ChallengeKind.DPO: DPO,
+        ChallengeKind.GRPO: GRPO,
+    }
+    if kind not in definitions:
+        raise ValueError(f"challenges of kind {kind} have no measurement here")
+    return definitions[kind]
 
 
 class Reward(Frozen):
@@ -31,7 +48,8 @@ class Scored(Frozen):
     type: Literal["scored"] = "scored"
     value: float
     """A loss (instruct: cross-entropy, nats per answer token, over all answer tokens of the test set) or a score."""
-    answer_tokens: Annotated[int, Field(gt=0)]
+    weight: Annotated[int, Field(gt=0)]
+    """What the value is a mean over: answer tokens (instruct, chat), preference pairs (DPO), prompts (GRPO)."""
     rows: Annotated[int, Field(gt=0)]
     per_example_sha256: Sha256
     """Of `per_example.jsonl`, one `ExampleResult` a line in the test set's order."""
@@ -53,28 +71,34 @@ EvaluationOutcome = Annotated[Scored | Refused, Field(discriminator="type")]
 
 
 class ExampleResult(Frozen):
-    """One test row."""
+    """One test row; the value of a test set is the sum of its rows' totals over the sum of their weights."""
 
     row_id: Annotated[int, Field(ge=0)]
     """Position in the test set."""
     row_sha256: Sha256
     """Of the row's canonical JSON."""
-    nats: Annotated[float, Field(ge=0)]
-    """Sum over the answer tokens."""
-    answer_tokens: Annotated[int, Field(ge=0)]
+    total: float
+    """Instruct and chat: nats over the answer tokens; DPO: the pair's loss; GRPO: the prompt's score."""
+    weight: Annotated[int, Field(ge=0)]
+    """Answer tokens; 1 for a pair or a prompt."""
+    parts: dict[str, float] = {}
+    """What the total is made of, by name, where the definition says so."""
 
 
 class EvaluationSpec(Frozen):
     """`/job/spec.json`: everything that the measurement depends on. Paths are inside the container."""
 
     evaluation_id: str
-    definition: str = DEFINITION
+    definition: str = INSTRUCT
     kind: ChallengeKind
     base_model: str = "/job/inputs/base"
     checkpoint: str = "/job/inputs/checkpoint"
     test: str = "/job/inputs/test.json"
     outputs: str = "/job/outputs"
-    dataset_type: InstructDataset = InstructDataset()
+    dataset_type: DatasetType = InstructDataset()
+    kl_coefficient: Annotated[float, Field(gt=0)] | None = None
+    seed: str = ""
+    """Hex, of the challenge: fixes the generations of GRPO, the same for every model."""
     max_tokens: Annotated[int, Field(gt=0)] = 4096
     """Rows are cut to this length, or to the base's own positions when those are fewer."""
     base_sha256: Sha256
@@ -113,6 +137,8 @@ class Evaluation(Frozen):
     dispatched_at: datetime | None = None
     recorded_at: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
+    counted_from: Annotated[int, Field(ge=1)] = 1
+    """Number of the first attempt that counts, as a training's."""
     outcome: EvaluationOutcome | None = None
     report: ArtifactRef | None = None
     """Tree of `spec.json`, `report.json` and, when scored, `per_example.jsonl`."""

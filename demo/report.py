@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import Fault
-from core.ids import CHAMPION, Contestant, Hotkey
+from core.ids import CHAMPION, Hotkey
 from core.tournament import Standing, TitleResult
 from demo.progress import Names, name_of, with_names
 from demo.summary import Entrant, Outcome, RoundSummary, SpyReport, Summary
@@ -77,7 +77,7 @@ def _title(title: TitleResult, names: Names) -> RenderableType:
         f"Title match: {versus}, margin {title.threshold}", "challenge", "champion", "challenger", "taken by", ""
     )
     for challenge in title.challenges:
-        winner = name_of(Contestant(challenge.winner), names, title.champion)
+        winner = name_of(challenge.winner, names, title.champion) if challenge.winner else "nobody"
         table.add_row(
             challenge.challenge_id,
             _loss(challenge.champion_value),

@@ -113,7 +113,7 @@ def _outcome(outputs: Path, measurement: Measurement) -> EvaluationOutcome:
     _write_whole(outputs / PER_EXAMPLE, lines)
     return Scored(
         value=corpus_loss(measurement.rows),
-        answer_tokens=sum(row.answer_tokens for row in measurement.rows),
+        weight=sum(row.weight for row in measurement.rows),
         rows=len(measurement.rows),
         per_example_sha256=sha256_hex(lines),
     )

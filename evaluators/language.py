@@ -106,8 +106,8 @@ def measure(
         ExampleResult(
             row_id=number,
             row_sha256=sha256_hex(canonical_json(row)),
-            nats=answer_nats(model, sample, device, number),
-            answer_tokens=sample.answer_tokens,
+            total=answer_nats(model, sample, device, number),
+            weight=sample.answer_tokens,
         )
         for number, (row, sample) in enumerate(zip(rows, samples, strict=True))
     )

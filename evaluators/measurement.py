@@ -35,7 +35,7 @@ def corpus_loss(rows: Sequence[ExampleResult]) -> float:
     Raises:
         PrerequisiteError: no row has an answer token.
     """
-    tokens = sum(row.answer_tokens for row in rows)
+    tokens = sum(row.weight for row in rows)
     if tokens == 0:
         raise PrerequisiteError("the test set has no answer token at all: prepare the challenge again")
-    return math.fsum(row.nats for row in rows) / tokens
+    return math.fsum(row.total for row in rows) / tokens

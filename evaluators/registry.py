@@ -5,12 +5,12 @@ from importlib import import_module
 
 from core.challenge import ChallengeKind
 from core.errors import PrerequisiteError
-from core.evaluation import DEFINITION, EvaluationSpec
+from core.evaluation import INSTRUCT, EvaluationSpec
 from evaluators.measurement import Measurement
 
 Evaluator = Callable[[EvaluationSpec], Measurement]
 
-EVALUATORS = {(ChallengeKind.INSTRUCT, DEFINITION): "evaluators.language"}
+EVALUATORS = {(ChallengeKind.INSTRUCT, INSTRUCT): "evaluators.language"}
 """Kind and definition → the module whose `evaluate` measures it, imported on first use."""
 
 

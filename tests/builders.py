@@ -295,7 +295,7 @@ def evaluation(training: TrainingId, challenge: ChallengeId, number: int = 1, **
 
 
 def scored(loss: float = 1.5) -> Scored:
-    return Scored(value=loss, answer_tokens=5000, rows=100, per_example_sha256=sha256(loss))
+    return Scored(value=loss, weight=5000, rows=100, per_example_sha256=sha256(loss))
 
 
 def refused(reason: str = "not a fine-tune of the base") -> Refused:

@@ -54,7 +54,7 @@ def standard_error(first: Sequence[ExampleResult], second: Sequence[ExampleResul
 
 def _residuals(first: Sequence[ExampleResult], second: Sequence[ExampleResult], direction: Direction) -> list[float]:
     """Each row's part of the gain's error; they sum to 0."""
-    mine, theirs = [row.nats for row in first], [row.nats for row in second]
+    mine, theirs = [row.total for row in first], [row.total for row in second]
     if direction is Direction.LOSS:
         whole = fsum(mine) or 1.0, fsum(theirs) or 1.0
         return [a / whole[0] - b / whole[1] for a, b in zip(mine, theirs, strict=True)]

@@ -85,7 +85,7 @@ def test_the_base_handed_back_in_another_dtype(tmp_path: Path, half_base: Path) 
 def test_float32_weights_of_a_half_precision_base(tmp_path: Path, half_base: Path) -> None:
     bench = Bench(tmp_path, half_base)
     bench.save({name: tensor.float() for name, tensor in moved(load_file(half_base / "model.safetensors")).items()})
-    assert bench.evaluate().scored.loss > 0
+    assert bench.evaluate().scored.value > 0
 
 
 def lying_header(path: Path) -> None:
@@ -185,6 +185,6 @@ def test_a_buffer_is_no_trained_weight(tmp_path: Path, masked_base: Path) -> Non
     tensors = load_file(masked_base / "model.safetensors")
     tuned = {name: tensor if MASK in name else tensor + 0.01 for name, tensor in tensors.items()}
     bench.save(tuned)
-    assert bench.evaluate().scored.loss > 0
+    assert bench.evaluate().scored.value > 0
     bench.save(tuned | {MASK: tuned[MASK] + 1})
     assert re.search(rf"{MASK}.* is no trained weight", bench.evaluate().refusal)

@@ -37,7 +37,7 @@ def test_every_row_equals_an_independent_computation(bench: Bench, base: Path, t
     for row, example in zip(ROWS, result.examples, strict=True):
         if row["output"]:
             nats, tokens = independent_nats(base, tuned, row)
-            assert example.nats == pytest.approx(nats, rel=1e-6) and example.answer_tokens == tokens
+            assert example.total == pytest.approx(nats, rel=1e-6) and example.weight == tokens
     assert [example.row_id for example in result.examples] == list(range(len(ROWS)))
     assert [example.row_sha256 for example in result.examples] == [sha256_hex(canonical_json(row)) for row in ROWS]
 
@@ -45,10 +45,10 @@ def test_every_row_equals_an_independent_computation(bench: Bench, base: Path, t
 def test_the_loss_weighs_tokens_not_rows(bench: Bench, tuned: Tensors) -> None:
     bench.save(tuned)
     result = bench.evaluate()
-    nats = sum(example.nats for example in result.examples)
-    tokens = sum(example.answer_tokens for example in result.examples)
-    assert result.scored.loss == pytest.approx(nats / tokens, rel=1e-12)
-    assert (result.scored.answer_tokens, result.scored.rows) == (tokens, len(ROWS))
+    nats = sum(example.total for example in result.examples)
+    tokens = sum(example.weight for example in result.examples)
+    assert result.scored.value == pytest.approx(nats / tokens, rel=1e-12)
+    assert (result.scored.weight, result.scored.rows) == (tokens, len(ROWS))
     assert result.scored.per_example_sha256 == sha256_hex(result.lines)
     assert result.report.checkpoint_form == "full"
     assert result.report.versions.keys() == {
@@ -60,15 +60,15 @@ def test_golden_value(bench: Bench, tuned: Tensors) -> None:
     """Made with torch 2.13.0 and transformers 5.23.0 on x86_64; other processors may round differently."""
     bench.save(tuned)
     result = bench.evaluate()
-    assert result.scored.loss == pytest.approx(5.778652, abs=2e-5)
-    assert result.scored.answer_tokens == 54
+    assert result.scored.value == pytest.approx(5.778652, abs=2e-5)
+    assert result.scored.weight == 54
 
 
 def test_an_empty_answer_has_no_tokens(bench: Bench, tuned: Tensors) -> None:
     bench.save(tuned)
     examples = bench.evaluate([{"instruct": "x", "output": None}, *ROWS[:1]]).examples
-    assert (examples[0].nats, examples[0].answer_tokens) == (0.0, 0)
-    assert examples[1].answer_tokens > 0
+    assert (examples[0].total, examples[0].weight) == (0.0, 0)
+    assert examples[1].weight > 0
 
 
 def test_a_test_set_without_answers_is_ours(bench: Bench, tuned: Tensors, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,9 +89,9 @@ def test_neither_order_nor_company_changes_a_row(bench: Bench, tuned: Tensors) -
     bench.save(tuned)
     rows = [{"instruct": f"{'Say ' * (n % 9)}{n}", "input": "", "output": f"{'name ' * (n % 7)}{n}"} for n in range(40)]
     shuffled = random.Random(3).sample(rows, len(rows))
-    by_row = {example.row_sha256: example.nats for example in bench.evaluate(rows).examples}
-    assert {example.row_sha256: example.nats for example in bench.evaluate(shuffled).examples} == by_row
-    assert bench.evaluate(rows[:1]).examples[0].nats == by_row[sha256_hex(canonical_json(rows[0]))]
+    by_row = {example.row_sha256: example.total for example in bench.evaluate(rows).examples}
+    assert {example.row_sha256: example.total for example in bench.evaluate(shuffled).examples} == by_row
+    assert bench.evaluate(rows[:1]).examples[0].total == by_row[sha256_hex(canonical_json(rows[0]))]
 
 
 def test_the_place_in_the_file_changes_nothing(bench: Bench, tuned: Tensors) -> None:
@@ -127,7 +127,7 @@ def test_nothing_but_tensors_is_believed(bench: Bench, base: Path, tuned: Tensor
 def test_half_precision_weights_are_measured_in_float32(bench: Bench, base: Path, tuned: Tensors) -> None:
     bench.save({name: tensor.bfloat16() for name, tensor in tuned.items()})
     rounded = {name: tensor.bfloat16().float() for name, tensor in tuned.items()}
-    assert bench.evaluate(ROWS[:1]).examples[0].nats == pytest.approx(
+    assert bench.evaluate(ROWS[:1]).examples[0].total == pytest.approx(
         independent_nats(base, rounded, ROWS[0])[0], rel=1e-6
     )
 
@@ -138,7 +138,7 @@ def test_untied_embeddings(tmp_path: Path, untied_base: Path) -> None:
     bench.save(tuned)
     nats, tokens = independent_nats(untied_base, tuned, ROWS[0])
     example = bench.evaluate(ROWS[:1]).examples[0]
-    assert example.nats == pytest.approx(nats, rel=1e-6) and example.answer_tokens == tokens
+    assert example.total == pytest.approx(nats, rel=1e-6) and example.weight == tokens
 
 
 def test_tied_embeddings_may_be_written_out(bench: Bench, tuned: Tensors) -> None:
@@ -153,11 +153,9 @@ def test_the_length_is_the_bases_not_the_miners(bench: Bench, tuned: Tensors) ->
     long = [{"instruct": "for name in names: " * 20, "input": "", "output": "print(name) " * 2}]
     same_end = [{"instruct": "for name in names: " * 40, "input": "", "output": "print(name) " * 2}]
     kept, again = bench.evaluate(long).examples[0], bench.evaluate(same_end).examples[0]
-    assert kept.answer_tokens == again.answer_tokens > 1 and kept.nats == again.nats
-    assert bench.evaluate([{"instruct": "x", "output": "print(name) " * 99}]).examples[0].answer_tokens == 63
-    assert (
-        bench.evaluate([{"instruct": "x", "output": "print(name) " * 99}], max_tokens=10).examples[0].answer_tokens == 9
-    )
+    assert kept.weight == again.weight > 1 and kept.total == again.total
+    assert bench.evaluate([{"instruct": "x", "output": "print(name) " * 99}]).examples[0].weight == 63
+    assert bench.evaluate([{"instruct": "x", "output": "print(name) " * 99}], max_tokens=10).examples[0].weight == 9
 
 
 def test_formats_of_the_dataset(bench: Bench, tuned: Tensors) -> None:
@@ -167,7 +165,7 @@ def test_formats_of_the_dataset(bench: Bench, tuned: Tensors) -> None:
     )
     styled = bench.evaluate([{"q": "add", "input": "b", "a": "sum"}], dataset_type=dataset).examples[0]
     plain = bench.evaluate([{"instruct": "Be brief.b? add", "output": "sum"}]).examples[0]
-    assert styled.nats == plain.nats
+    assert styled.total == plain.total
 
 
 def test_a_diverged_model_is_refused(bench: Bench, tuned: Tensors) -> None:

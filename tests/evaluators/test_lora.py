@@ -64,7 +64,7 @@ def test_an_adapter_measures_like_its_merged_weights(bench: Bench, base: Path) -
     bench.save({name: tensor.clone() for name, tensor in merged.items() if name != "lm_head.weight"})
     full = bench.evaluate()
     assert full.report.checkpoint_form == "full"
-    assert adapter.scored.loss == pytest.approx(full.scored.loss, rel=1e-6)
+    assert adapter.scored.value == pytest.approx(full.scored.value, rel=1e-6)
 
 
 def test_names_with_the_adapters_name(bench: Bench, base: Path) -> None:

@@ -53,7 +53,7 @@ def _evaluate(spec: ContainerSpec, output: Path) -> Ending:
         lines = b"".join(
             canonical_json(
                 ExampleResult(
-                    row_id=i, row_sha256=sha256_hex(canonical_json(r)), nats=float(behaviour), answer_tokens=1
+                    row_id=i, row_sha256=sha256_hex(canonical_json(r)), total=float(behaviour), weight=1
                 )
             )
             + b"\n"
@@ -61,7 +61,7 @@ def _evaluate(spec: ContainerSpec, output: Path) -> Ending:
         )
         (output / "per_example.jsonl").write_bytes(lines)
         outcome = Scored(
-            value=float(behaviour), answer_tokens=len(rows), rows=len(rows), per_example_sha256=sha256_hex(lines)
+            value=float(behaviour), weight=len(rows), rows=len(rows), per_example_sha256=sha256_hex(lines)
         )
     report = EvaluationReport(spec_sha256=sha256_hex(canonical_json(asked)), outcome=outcome)
     (output / "report.json").write_bytes(canonical_json(report))

@@ -16,7 +16,7 @@ scores = st.floats(-1e6, 1e6)
 
 def rows(values, tokens=1):
     return [
-        ExampleResult(row_id=i, row_sha256=builders.sha256(i), nats=value, answer_tokens=tokens)
+        ExampleResult(row_id=i, row_sha256=builders.sha256(i), total=value, weight=tokens)
         for i, value in enumerate(values)
     ]
 

@@ -20,14 +20,14 @@ loss, seconds = map(float, Path(spec["checkpoint"], "model.safetensors").read_te
 time.sleep(seconds)
 rows = json.loads(Path(spec["test"]).read_bytes())
 examples = [
-    {"row_id": number, "row_sha256": sha256(canonical(row)), "nats": loss, "answer_tokens": 1}
+    {"row_id": number, "row_sha256": sha256(canonical(row)), "total": loss, "weight": 1}
     for number, row in enumerate(rows)
 ]
 lines = b"".join(canonical(example) + b"\n" for example in examples)
 outcome = {
     "type": "scored",
     "loss": loss,
-    "answer_tokens": len(rows),
+    "weight": len(rows),
     "rows": len(rows),
     "per_example_sha256": sha256(lines),
 }
