@@ -70,7 +70,7 @@ class PooledTitle(Frozen):
     rule: Literal["pooled"] = "pooled"
     floor: Share = Decimal("0.005")
     """Smallest mean gain that a title is given for."""
-    futility: Decimal = Decimal("0.003")
+    futility: Decimal = Decimal("0.006")
     """Below this mean gain the match ends at a look; non-binding, it only saves hours."""
     most_gain: Share = Decimal("0.05")
     """A challenge counts for at most so much either way; a contestant without a valid result loses by this."""
@@ -267,8 +267,11 @@ CALIBRATED_TEXT = TournamentRules(
     entries_per_coldkey=1,
     entries_per_owner=1,
     fee_rao=20 * RAO_PER_TAO // 100,
+    knockout_limit=4,
     group_advance=4,
-    pairs=Pairs(deciders=1),
+    pairs=Pairs(deciders=1, clearance=Decimal("0.5")),
+    title_kinds=(ChallengeKind.INSTRUCT, ChallengeKind.GRPO, ChallengeKind.DPO),
+    big_model_share=Decimal("0.1"),
     emission=PodiumEmission(anchor=Decimal("0.35")),
 )
 CALIBRATED_IMAGE = CALIBRATED_TEXT.model_copy(

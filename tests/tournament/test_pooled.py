@@ -25,6 +25,7 @@ from tournament.scoring import Result
 SMALL = PooledTitle(
     looks=(3, 5),
     boundaries=(Boundary(alpha=Decimal("0.05"), critical=(Decimal("4.0"), Decimal("2.5"))),),
+    futility=Decimal("0.003"),
     alpha=Decimal("0.05"),
 )
 RULES = DEMO.model_copy(update={"name": "small", "title": SMALL, "minimum_entrants": 1})
