@@ -5,32 +5,29 @@ from typing import assert_never
 from prefect import flow, get_run_logger
 from prefect.futures import wait
 
-from core.chain import Commitment
 from core.challenge import ChallengeStatus
-from core.errors import HostUnreachableError, LeaseHeldError
+from core.errors import LeaseHeldError
 from core.ids import TournamentId, round_id
-from core.tournament import TournamentKind, TournamentState, TournamentStatus
+from core.tournament import TournamentState, TournamentStatus
 from flows.challenge import prepare_challenge
+from flows.entries import collect_entries
 from flows.evaluation import evaluate
 from flows.training import train
 from flows.weights import set_weights
-from tasks.chain import await_block, block_hash, commitments, current_block, metagraph
+from tasks.chain import await_block, current_block
 from tasks.challenges import catalogue
 from tasks.contestants import carry
 from tasks.dispatch import DispatchExhaustedError, start_flow
 from tasks.leases import lease
-from tasks.registration import FetchedEntry, fetch_entry
-from tasks.telling import tell_bracket, tell_entries, tell_event, tell_standings, tell_title
+from tasks.telling import tell_bracket, tell_event, tell_standings, tell_title
 from tasks.tournaments import (
     cancel_tournament,
     halt_tournament,
     load_tournament,
     record_crown,
-    record_entries,
     record_result,
     record_round,
 )
-from tournament.eligibility import EntryFacts, judge_entries
 from tournament.lifecycle import (
     AwaitBlock,
     Cancel,
@@ -105,43 +102,6 @@ def take(step: Step, state: TournamentState, rules: TournamentRules) -> None:
             tell_event("god.tournament.halted", f"god.tournament.{id_}")
         case _:
             assert_never(step)
-
-
-def collect_entries(state: TournamentState, closing_block: int, rules: TournamentRules) -> None:
-    """Judge everybody who had committed an entry by the closing block; its hash becomes the seed."""
-    tournament = state.tournament
-    neurons = {neuron.hotkey: neuron for neuron in metagraph(tournament.netuid).neurons}
-    committed = [c for c in commitments(tournament.netuid, closing_block) if c.hotkey in neurons]
-    facts = [
-        EntryFacts(
-            hotkey=commitment.hotkey,
-            coldkey=neurons[commitment.hotkey].coldkey,
-            stake_rao=neurons[commitment.hotkey].stake_rao,
-            payload=commitment.payload,
-            registered_block=commitment.block_number,
-            **fetched.model_dump(),
-        )
-        for commitment, fetched in fetch_entries(committed, tournament.kind)
-    ]
-    entries = judge_entries(facts, tournament.champion, rules)
-    record_entries(tournament.tournament_id, entries, block_hash(closing_block))
-    tell_entries(tournament.tournament_id, entries)
-
-
-def fetch_entries(committed: list[Commitment], kind: TournamentKind) -> list[tuple[Commitment, FetchedEntry]]:
-    """Fetch them side by side. One host that never answers refuses its entry; when none answers, it is our network."""
-    runs = [fetch_entry.submit(commitment, kind) for commitment in committed]
-    results: list[FetchedEntry | BaseException | None] = [run.result(raise_on_failure=False) for run in runs]
-    errors = [result for result in results if isinstance(result, BaseException)]
-    ours = [error for error in errors if not isinstance(error, HostUnreachableError)]
-    if ours or (errors and len(errors) == len(results)):
-        raise (ours or errors)[0]
-    fetched = [unanswered(result) if isinstance(result, BaseException) else result for result in results]
-    return [(c, entry) for c, entry in zip(committed, fetched, strict=True) if entry is not None]
-
-
-def unanswered(error: BaseException) -> FetchedEntry:
-    return FetchedEntry(refusal=f"the repository's host did not answer in time, while others did: {error}")
 
 
 def prepare_round(state: TournamentState) -> None:

@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.tournament import TournamentKind
+
 SERVICES_ENV = "services.env"
 
 
@@ -62,6 +64,8 @@ class HubSettings(BaseModel):
 class ChainSettings(BaseModel):
     driver: Literal["local"] = "local"
     netuid: int = 56
+    collection_address: str = ""
+    """Where fees are paid to; while it is empty, no tournament with a fee can be opened."""
     burn_hotkey: str = "5GU4Xkd3dCGTU3s8VLcHGc5wsD5M8XyxDca5yDQhYm1mVXFu"
     version_key: int = 61000
     block_seconds: float = Field(default=12.0, gt=0)
@@ -77,6 +81,11 @@ class DispatchSettings(BaseModel):
     """Without a heartbeat for this long (six in a row are missed) a lease's holder is dead."""
 
 
+class TournamentSettings(BaseModel):
+    rules: dict[TournamentKind, str] = {TournamentKind.TEXT: "calibrated"}
+    """Kinds that open by schedule, and by which named rules: `GOD_TOURNAMENTS__RULES='{"text": "classic"}'`."""
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GOD_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
@@ -89,6 +98,7 @@ class Settings(BaseSettings):
     hub: HubSettings = HubSettings()
     chain: ChainSettings = ChainSettings()
     dispatch: DispatchSettings = DispatchSettings()
+    tournaments: TournamentSettings = TournamentSettings()
 
 
 def state_folder() -> Path:

@@ -6,9 +6,8 @@ from pathlib import Path
 from prefect import task
 
 from core.artifacts import ArtifactKind, ArtifactRef
-from core.chain import Commitment
 from core.errors import SubmissionError
-from core.tournament import EntryClaim, TournamentKind
+from core.tournament import EntryClaim
 from core.value import Frozen, Sha256, sha256_hex
 from gateways.wiring import ports
 from tasks.artifacts import staging
@@ -27,12 +26,11 @@ class FetchedEntry(Frozen):
     refusal: str | None = None
 
 
-@task(task_run_name="fetch-entry-{commitment.hotkey}", **EFFECT)
-def fetch_entry(commitment: Commitment, kind: TournamentKind) -> FetchedEntry | None:
-    """None when the commitment is of another kind of tournament. Host out of reach: transient, tried again."""
+@task(task_run_name="fetch-entry-{claim.commit}", **EFFECT)
+def fetch_entry(claim: EntryClaim) -> FetchedEntry:
+    """Host out of reach: transient, tried again."""
     try:
-        claim = EntryClaim.parse(commitment.payload)
-        return _stored(claim) if claim.kind is kind else None
+        return _stored(claim)
     except SubmissionError as error:
         return FetchedEntry(refusal=error.reason)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from core.ids import TournamentId
+from core.ids import Hotkey, TournamentId
 from core.tournament import (
     Entry,
     RoundPlan,
@@ -43,6 +43,12 @@ def finished_tournaments(kind: TournamentKind) -> list[Tournament]:
 @task(task_run_name="latest-{kind}", **EFFECT)
 def latest_tournament(kind: TournamentKind) -> Tournament | None:
     return ports().tournaments.latest(kind)
+
+
+@task(**EFFECT)
+def completed_entries() -> dict[Hotkey, int]:
+    """In how many finished tournaments each hotkey has played."""
+    return ports().tournaments.completed_entries()
 
 
 @task(task_run_name="record-entries-{tournament_id}", **EFFECT)
