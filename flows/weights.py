@@ -8,7 +8,7 @@ from core.errors import LeaseHeldError
 from core.ids import Hotkey
 from core.tournament import Tournament, TournamentKind, WeightSetting
 from core.value import canonical_json
-from tasks.chain import metagraph, put_weights, subnet
+from tasks.chain import current_block, metagraph, put_weights, subnet
 from tasks.leases import lease
 from tasks.telling import tell_weights
 from tasks.tournaments import finished_tournaments, load_tournament, open_tournaments
@@ -63,7 +63,7 @@ def derive_and_set() -> str | None:
 
 
 def publish(setting: WeightSetting, burn_hotkey: Hotkey) -> None:
-    uids = {neuron.hotkey: neuron.uid for neuron in metagraph(setting.netuid).neurons}
+    uids = {neuron.hotkey: neuron.uid for neuron in metagraph(setting.netuid, current_block()).neurons}
     receipt = put_weights(setting.netuid, weights.to_u16(setting.weights, uids, burn_hotkey))
     confirm_setting(setting.setting_id, receipt)
     tell_weights(setting.setting_id, setting.weights, setting.evidence)

@@ -12,13 +12,14 @@ from cli.tournaments import tournament as tournament_view
 from core.artifacts import ArtifactKind
 from core.ids import CHAMPION, Contestant
 from core.ports import Ports
-from core.tournament import TournamentStatus, WeightSetting
+from core.tournament import HaltCause, TournamentStatus, WeightSetting
 from core.value import canonical_json
 from gateways.memory import MemoryCompute, memory_ports
 from gateways.wiring import use_ports
 from tests import builders
 from tests.tournament.states import active, by_skill, play
 from tournament import weights
+from tournament.emission import classic
 from tournament.evidence import Evidence, tournament_evidence
 from tournament.rules import DEMO
 
@@ -45,7 +46,7 @@ def recorded(world: Ports, false_weights: dict[str, str] | None = None) -> Weigh
     """Weights as `set-weights` leaves them, or false ones."""
     state = play(active(builders.entries(2), DEMO), DEMO, by_skill(SKILL))
     evidence = Evidence(
-        policy=weights.CLASSIC_POLICY,
+        policy=classic.POLICY,
         netuid=56,
         burn_hotkey=builders.hotkey(99),
         tournaments=(tournament_evidence(state, 1, "0.2"),),
@@ -89,7 +90,7 @@ def test_a_halted_tournament_is_shown_and_goes_on(world: Ports) -> None:
     store = world.tournaments
     opened = store.open(builders.tournament())
     store.record_entries(opened.tournament_id, builders.entries(2), builders.sha256("seed"))
-    store.halt(opened.tournament_id, "the engine refused 20 times")
+    store.halt(opened.tournament_id, HaltCause.PLATFORM, "the engine refused 20 times", 900)
     _, shown = god("tournament", "show")
     assert "halted" in shown and "the engine refused 20 times" in shown and "god tournament resume" in shown
     code, output = god("tournament", "resume")

@@ -19,6 +19,7 @@ from tests import builders
 from tests.flows.staging import KILLED, Stage, is_over
 from tests.tournament import states
 from tournament import weights
+from tournament.emission import classic
 from tournament.evidence import Evidence, tournament_evidence
 from tournament.rules import TournamentRules
 from tournament.title import title_gain
@@ -79,7 +80,7 @@ def _members(round_: Round) -> list[tuple[str, tuple[Contestant, ...]]]:
 def _weights(played: TournamentState) -> dict[Hotkey, str]:
     streak, gain = title_gain([played.tournament])
     evidence = Evidence(
-        policy=weights.CLASSIC_POLICY,
+        policy=classic.POLICY,
         netuid=played.tournament.netuid,
         burn_hotkey=Hotkey(ChainSettings().burn_hotkey),
         tournaments=(tournament_evidence(played, streak, gain),),

@@ -1,84 +1,107 @@
 import json
-from decimal import Decimal
-from fractions import Fraction
+from decimal import ROUND_UP, Decimal, localcontext
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ids import CHAMPION, Contestant, Hotkey
-from core.value import canonical_json
+from core.value import canonical_json, sha256_hex
 from tests import builders
+from tests.tournament.emission import documents as made
+from tests.tournament.emission.strategies import documents, of_any_policy
 from tests.tournament.states import active, by_skill, play
 from tournament import weights
-from tournament.evidence import Evidence, participants, tournament_evidence
-from tournament.rules import DEMO, Emission
+from tournament.emission import classic
+from tournament.evidence import Evidence, tournament_evidence
+from tournament.rules import DEMO
 
-BURN = Hotkey("burn")
-losses = st.one_of(st.floats(0.1, 5), st.just("crashed: exit code 1"))
+GOLDEN = Path(__file__).with_name("golden")
+GOLDEN_SHA256 = {
+    "classic-1": (
+        "11b815340de75ecb2498eefac7cba6278b0289439d2c21687bc41917e8f7ca3b",
+        "97bd6a34ad00cb17bb6a55eb3d6a18cc248f60b57eac7bc0449be77ba94ebd96",
+    ),
+    "podium-1": (
+        "bc9f426a98d0e546fdc1de742eff24064c59f5adaa2e41194697445871e84266",
+        "7d6b5179a4e10f793ea8db090c9d135d1a18dbc70d9213d99325383f91fa28c6",
+    ),
+}
+"""Of the evidence, and of the canonical JSON of its weights."""
 
 
-def evidence(skill, *, streak=1, gain="0", playing=(), emission=DEMO.emission):
-    """Of one tournament that the miners of `skill` played to its end."""
-    count = len(skill) - 1
-    rules = DEMO.model_copy(update={"minimum_entrants": 1, "emission": emission})
-    state = play(active(builders.entries(count), rules), rules, by_skill(skill))
-    return Evidence(
-        policy=weights.CLASSIC_POLICY,
-        netuid=56,
-        burn_hotkey=BURN,
-        tournaments=(tournament_evidence(state, streak, gain),),
-        participants=tuple(playing),
+@given(of_any_policy)
+def test_weights_are_never_negative_sum_to_one_and_pay_every_champion(evidence):
+    result = {hotkey: Decimal(weight) for hotkey, weight in weights.of(evidence).items()}
+    assert sum(result.values()) == 1
+    assert min(result.values()) >= 0
+    assert all(result[tournament.title.winner] > 0 for tournament in evidence.tournaments)
+
+
+@given(documents(made.PODIUM))
+def test_a_better_position_never_earns_less(evidence):
+    for tournament in evidence.tournaments:
+        earned = {Hotkey(h): Decimal(w) for h, w in weights.of(made.evidence(tournament)).items() if h != made.BURN}
+        once = [p for p in tournament.positions if sum(q.hotkey == p.hotkey for q in tournament.positions) == 1]
+        in_order = [earned.get(place.hotkey, Decimal(0)) for place in once]
+        assert in_order == sorted(in_order, reverse=True)
+
+
+@given(documents(made.CLASSIC))
+def test_more_points_never_earn_less_and_none_earns_more_than_the_champion(evidence):
+    for tournament in evidence.tournaments:
+        earned = {Hotkey(h): Decimal(w) for h, w in weights.of(made.evidence(tournament)).items() if h != made.BURN}
+        points = classic.points(tournament)
+        in_order = [earned[hotkey] for hotkey in sorted(points, key=lambda hotkey: points[hotkey])]
+        assert [*in_order, earned[tournament.title.winner]] == sorted([*in_order, earned[tournament.title.winner]])
+
+
+@given(of_any_policy, st.randoms(use_true_random=False))
+def test_the_order_of_anything_never_matters(evidence, random):
+    def shuffled(values):
+        return random.sample(values, len(values))
+
+    document = evidence.model_dump(mode="json")
+    document["tournaments"], document["participants"] = map(
+        shuffled, (document["tournaments"], document["participants"])
     )
+    for tournament in document["tournaments"]:
+        tournament["challenges"], tournament["standings"] = map(
+            shuffled, (tournament["challenges"], tournament["standings"])
+        )
+        for challenge in tournament["challenges"]:
+            challenge["results"] = shuffled(challenge["results"])
+    assert weights.of(Evidence.model_validate(document)) == weights.of(evidence)
 
 
-def miners(values):
-    return {Contestant(builders.hotkey(i)): value for i, value in enumerate(values, start=1)} | {CHAMPION: 1.0}
+@given(of_any_policy)
+def test_a_name_earns_nothing(evidence):
+    """Other hotkeys with the same results have the same weights."""
+    names = {builders.hotkey(i): builders.hotkey(1000 - i) for i in range(1, 41)}
+    text = canonical_json(evidence).decode()
+    for old, new in names.items():
+        text = text.replace(old, new)
+    expected = {names.get(hotkey, hotkey): weight for hotkey, weight in weights.of(evidence).items()}
+    assert weights.of(Evidence.model_validate_json(text)) == expected
 
 
-@given(st.lists(losses, min_size=1, max_size=12), st.decimals(0, 2, places=6), st.integers(0, 20), st.integers(0, 40))
-@settings(deadline=None, max_examples=60)
-def test_weights_are_never_negative_sum_to_one_and_pay_the_champion(values, gain, streak, playing):
-    given_ = evidence(
-        miners(values), streak=streak, gain=str(gain), playing=[builders.hotkey(i) for i in range(playing)]
-    )
-    result = weights.of(given_)
-    assert sum(Decimal(weight) for weight in result.values()) == 1
-    assert all(Decimal(weight) >= 0 for weight in result.values())
-    assert Decimal(result[given_.tournaments[0].title.winner]) > 0
+@given(of_any_policy)
+def test_weights_follow_from_the_published_bytes_alone(evidence):
+    """A stranger who parses the document, in a process with other decimal settings, finds the same bytes."""
+    published = canonical_json(evidence)
+    with localcontext(prec=3, rounding=ROUND_UP):
+        derived = weights.of(Evidence.model_validate_json(published))
+    assert canonical_json(derived) == canonical_json(weights.of(evidence))
 
 
-@given(st.lists(st.floats(0.1, 0.9), min_size=2, max_size=12, unique=True))
-@settings(deadline=None, max_examples=40)
-def test_weights_follow_from_the_published_bytes_alone(values):
-    """A stranger who parses the document finds the same strings, to the last digit."""
-    given_ = evidence(miners(values), gain="0.17")
-    read = Evidence.model_validate_json(canonical_json(given_))
-    assert json.dumps(weights.of(read)) == json.dumps(weights.of(given_))
-
-
-def test_the_pool_of_the_reference():
-    """reference §6.2: d = 0.15 → 0.35; d = 0.275 → 0.60; more is capped; each further win takes 0.01 off the boost."""
-
-    def pool(gain, streak=1):
-        return weights.pool(evidence(miners([0.5]), gain=gain, streak=streak).tournaments[0])
-
-    assert [pool(gain) for gain in ("0.15", "0.275", "0.9", "0.05", "0")] == [
-        Fraction(35, 100),
-        Fraction(60, 100),
-        Fraction(60, 100),
-        Fraction(15, 100),
-        Fraction(15, 100),
-    ]
-    assert pool("0.15", streak=3) == Fraction(33, 100)
-
-
-def test_rank_shares_of_the_reference():
-    """0.3^(rank − 1), normalised; ties share their ranks."""
-    rules = Emission(base=Decimal("0.15"), most=Decimal("0.6"))
-    total = 1 + Fraction(3, 10) + Fraction(9, 100)
-    assert weights.rank_shares([1, 1, 1], rules) == [1 / total, Fraction(3, 10) / total, Fraction(9, 100) / total]
-    assert weights.rank_shares([1, 2], rules)[1] == (Fraction(3, 10) + Fraction(9, 100)) / 2 / total
+@pytest.mark.parametrize("name", ["classic-1", "podium-1"])
+def test_published_evidence_gives_the_same_bytes_for_ever(name):
+    """Documents as they were once published. Other bytes are another version of the policy, under another name."""
+    published = (GOLDEN / f"{name}.evidence.json").read_bytes()
+    derived = weights.of(Evidence.model_validate_json(published))
+    assert derived == json.loads((GOLDEN / f"{name}.weights.json").read_bytes())
+    assert (sha256_hex(published), sha256_hex(canonical_json(derived))) == GOLDEN_SHA256[name]
 
 
 def test_a_tournament_worked_by_hand():
@@ -86,60 +109,34 @@ def test_a_tournament_worked_by_hand():
 
     pool = 0.15 + 2 × (0.20 − 0.05) = 0.45, all of it the champion's; the rest is burned.
     """
-    given_ = evidence(miners([0.5, 0.6, 0.7, "crashed"]), gain="0.20")
-    assert weights.of(given_) == {builders.hotkey(1): "0.450000000000", "burn": "0.550000000000"}
-
-
-def test_the_champion_is_paid_when_nobody_else_has_points():
-    """reference §9.7 no. 71: then the whole type used to be burned."""
-    result = weights.of(evidence(miners(["crashed", "crashed"])))
-    assert result == {builders.champion().hotkey: "0.150000000000", "burn": "0.850000000000"}
-
-
-def test_best_of_a_challenge_earns_its_round_number():
-    skill = {Contestant(builders.hotkey(1)): 0.5, Contestant(builders.hotkey(2)): 0.6, CHAMPION: 0.2}
-    given_ = evidence(skill)
-    assert weights.points(given_.tournaments[0]) == {builders.hotkey(1): 1}
-    result = {hotkey: Decimal(weight) for hotkey, weight in weights.of(given_).items()}
-    champion = builders.champion().hotkey
-    assert result[champion] > result[builders.hotkey(1)] > 0
-    assert builders.hotkey(2) not in result
-
-
-def test_participants_are_paid_and_everything_else_makes_room():
-    given_ = evidence(miners([0.5]), playing=[builders.hotkey(7), builders.hotkey(8)])
-    result = weights.of(given_)
-    assert result[builders.hotkey(7)] == result[builders.hotkey(8)] == "0.000100000000"
-    assert Decimal(result[builders.hotkey(1)]) == Decimal("0.15") * (1 - Decimal("0.0002"))
-
-
-def test_who_is_out_participates_no_longer():
-    state = active(builders.entries(4), DEMO)
-    assert participants([state]) == tuple(sorted(e.hotkey for e in state.entries))
-    assert participants([play(state, DEMO, by_skill(miners([1, 2, 3, 4])))]) == ()
+    reached = {1: 0.5, 2: 0.6, 3: 0.7, 4: "crashed"}
+    skill = {Contestant(builders.hotkey(number)): value for number, value in reached.items()} | {CHAMPION: 1.0}
+    state = play(active(builders.entries(4), DEMO), DEMO, by_skill(skill))
+    evidence = made.evidence(tournament_evidence(state, 1, "0.20"))
+    assert weights.of(evidence) == {builders.hotkey(1): "0.450000000000", "burn": "0.550000000000"}
 
 
 def test_an_unknown_policy_is_named():
     with pytest.raises(ValueError, match="policy 'other/1' is not known"):
-        weights.of(evidence(miners([0.5])).model_copy(update={"policy": "other/1"}))
+        weights.of(made.evidence(made.classic()).model_copy(update={"policy": "other/1"}))
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=20).filter(any))
 def test_u16_keeps_order_and_has_its_largest_at_the_top(units):
     names = [Hotkey(f"h{i}") for i in range(len(units))]
     stated = {name: str(Decimal(unit) / 10**12) for name, unit in zip(names, units, strict=True)}
-    uids = {name: i for i, name in enumerate(names)} | {BURN: 999}
-    result = weights.to_u16(stated, uids, BURN)
+    uids = {name: i for i, name in enumerate(names)} | {made.BURN: 999}
+    result = weights.to_u16(stated, uids, made.BURN)
     assert max(result.values()) == 65535
     ordered = sorted(result, key=lambda uid: units[uid])
     assert [result[uid] for uid in ordered] == sorted(result.values())
 
 
 def test_who_left_the_subnet_gives_to_the_burn_hotkey():
-    result = weights.to_u16({Hotkey("gone"): "0.75", Hotkey("here"): "0.25"}, {Hotkey("here"): 3, BURN: 0}, BURN)
-    assert result == {0: 65535, 3: 21845}
+    shares, uids = {Hotkey("gone"): "0.75", Hotkey("here"): "0.25"}, {Hotkey("here"): 3, made.BURN: 0}
+    assert weights.to_u16(shares, uids, made.BURN) == {0: 65535, 3: 21845}
 
 
 def test_without_a_burn_hotkey_nothing_is_set():
     with pytest.raises(ValueError, match="burn hotkey"):
-        weights.to_u16({Hotkey("here"): "1"}, {Hotkey("here"): 3}, BURN)
+        weights.to_u16({Hotkey("here"): "1"}, {Hotkey("here"): 3}, made.BURN)
