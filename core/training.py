@@ -93,4 +93,6 @@ class Training(Frozen):
     """The newest of them."""
     recorded_at: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
+    counted_from: Annotated[int, Field(ge=1)] = 1
+    """Number of the first attempt that counts; an operator's resume forgives those before it."""
     outcome: TrainingOutcome | None = None

@@ -12,9 +12,9 @@ from core.challenge import Challenge
 from core.compute import Slot
 from core.errors import StaleStateError
 from core.evaluation import Evaluation
-from core.ids import ChallengeId, EvaluationId, RoundId, TournamentId, TrainingId
+from core.ids import ChallengeId, EvaluationId, Hotkey, RoundId, TournamentId, TrainingId
 from core.ledger import LedgerEntry
-from core.tournament import Entry, Round, RoundResult, Tournament, WeightSetting
+from core.tournament import Entry, Round, RoundResult, TitleResult, Tournament, WeightSetting
 from core.training import Training
 from core.value import Frozen
 
@@ -42,6 +42,9 @@ class TournamentRow:
     rounds: dict[RoundId, Round] = field(default_factory=dict)
     results: dict[RoundId, list[RoundResult]] = field(default_factory=dict)
     """Every revision, oldest first."""
+    titles: list[TitleResult] = field(default_factory=list)
+    """Every revision, oldest first."""
+    disqualified: dict[Hotkey, str] = field(default_factory=dict)
 
 
 @dataclass

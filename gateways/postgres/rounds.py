@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
-from core.challenge import Challenge, ChallengeData, ChallengePlan
+from core.challenge import Challenge, ChallengeData, ChallengePlan, ChallengeStatus
 from core.errors import StaleStateError
 from core.ids import CHAMPION, MIRROR, ChallengeId, Contestant, TournamentId, training_id
 from core.tournament import Champion, Entry, Group, Round, RoundPlan, RoundResult, RoundStatus, Standing
@@ -49,7 +49,7 @@ def rounds_of(transaction: Transaction, tournament_id: TournamentId) -> tuple[Ro
     for row in transaction.execute(_SQL["groups"], values):
         groups[row["round_id"]].append(read(Group, row, challenges=challenges[row["group_id"]]))
     rows = transaction.execute(_SQL["rounds"], values).fetchall()
-    return tuple(Round(plan=read(RoundPlan, row, groups=groups[row["round_id"]]), status=row["status"]) for row in rows)
+    return tuple(read(Round, row, plan=read(RoundPlan, row, groups=groups[row["round_id"]])) for row in rows)
 
 
 def challenges_of(transaction: Transaction, tournament_id: TournamentId) -> tuple[Challenge, ...]:
@@ -59,7 +59,7 @@ def challenges_of(transaction: Transaction, tournament_id: TournamentId) -> tupl
 
 
 def results_of(transaction: Transaction, tournament_id: TournamentId) -> tuple[RoundResult, ...]:
-    """The newest revision of each closed round, by number."""
+    """The newest revision of each closed round, by number; superseded rounds are left out."""
     values = {"tournament_id": tournament_id}
     standings: defaultdict[str, list[Standing]] = defaultdict(list)
     for row in transaction.execute(_SQL["newest_standings"], values):
@@ -83,21 +83,46 @@ def settle_challenge(
     return True
 
 
-def write_result(transaction: Transaction, result: RoundResult) -> TournamentId | None:
-    """The tournament whose round was closed or revised; None when just this revision is there already."""
+def replan_challenge(transaction: Transaction, challenge_id: ChallengeId, plan: ChallengePlan) -> Challenge | None:
+    """Failed → planned anew; the challenge as it failed. None when just this plan is there already."""
+    row = transaction.execute(_SQL["lock_challenge"], {"challenge_id": challenge_id}).fetchone()
+    if row is None:
+        raise StaleStateError(f"there is no challenge {challenge_id}")
+    if row["plan"] == as_stored(plan):
+        return None
+    there = read(Challenge, row)
+    if there.status is not ChallengeStatus.FAILED or plan.replacement != there.plan.replacement + 1:
+        raise StaleStateError(
+            f"replacement {plan.replacement} of challenge {challenge_id} cannot follow {there.plan.replacement}, "
+            f"which is {there.status}: load it anew"
+        )
+    values = {"challenge_id": challenge_id, "plan": jsonb(plan), "kind": plan.kind}
+    transaction.execute(_SQL["replan_challenge"], values)
+    return there
+
+
+def write_result(transaction: Transaction, result: RoundResult) -> bool:
+    """Write standings, and close the round where they are the first. False when just this revision is there already."""
     round_ = transaction.execute(_SQL["lock_round"], {"round_id": result.round_id}).fetchone()
     if round_ is None or round_["number"] != result.number:
         raise StaleStateError(f"there is no round {result.round_id} of number {result.number}")
     if result.revision <= round_["revision"] and as_stored(_there(transaction, result)) == as_stored(result):
-        return None
-    if result.revision != round_["revision"] + 1:
+        return False
+    if result.revision != round_["revision"] + 1 or round_["status"] == RoundStatus.SUPERSEDED:
         raise StaleStateError(
-            f"revision {result.revision} of round {result.round_id} cannot follow {round_['revision']}: load it anew"
+            f"revision {result.revision} of the {round_['status']} round {result.round_id} cannot follow "
+            f"{round_['revision']}: load it anew"
         )
     _write_standings(transaction, result)
-    if round_["status"] == RoundStatus.PLAYING:
-        transaction.execute(_SQL["close"], {"round_id": result.round_id})
-    return TournamentId(round_["tournament_id"])
+    transaction.execute(_SQL["close"], {"round_id": result.round_id})
+    return True
+
+
+def expect_last(transaction: Transaction, tournament_id: TournamentId, result: RoundResult | None) -> None:
+    """Raises StaleStateError when another result than this one is the last that counts; None asks for nothing."""
+    last = next(reversed(results_of(transaction, tournament_id)), None)
+    if result is not None and as_stored(last) != as_stored(result):
+        raise StaleStateError(f"revision {result.revision} of round {result.round_id} is not the last result any more")
 
 
 def _there(transaction: Transaction, result: RoundResult) -> RoundResult:

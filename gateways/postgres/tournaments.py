@@ -159,7 +159,8 @@ class PostgresTournaments:
             if revisions.disqualified(transaction, tournament_id).get(hotkey) == as_stored(reason):
                 return
             _expect(tournament, TournamentStatus.ACTIVE, TournamentStatus.HALTED, TournamentStatus.FINISHED)
-            if hotkey not in {entry.hotkey for entry in _accepted(_entries(transaction, tournament_id))}:
+            accepted = {entry.hotkey for entry in _accepted(_entries(transaction, tournament_id))}
+            if hotkey not in accepted - set(revisions.disqualified(transaction, tournament_id)):
                 raise StaleStateError(f"{hotkey} has no accepted entry in {tournament_id} that it could lose")
             revisions.disqualify(transaction, tournament_id, hotkey, reason)
             _log(transaction, tournament_id, "disqualified", hotkey=hotkey, reason=reason)

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.ids import ChallengeId, Contestant, TournamentId, TrainingId, training_id
-from core.ports import Evaluations, Events, Leases, Tournaments, Trainings, Weights
+from core.ports import Evaluations, Events, Leases, Ledger, Tournaments, Trainings, Weights
 from core.tournament import RoundPlan
 from gateways.memory import (
     MemoryEvaluations,
     MemoryEvents,
     MemoryLeases,
+    MemoryLedger,
     MemoryTournaments,
     MemoryTrainings,
     MemoryWeights,
@@ -34,6 +35,7 @@ class Stores:
     evaluations: Evaluations
     leases: Leases
     weights: Weights
+    ledger: Ledger
     events: Events
     pass_time: Callable[[float], None]
     """Make all leases that many seconds older."""
@@ -78,6 +80,7 @@ def memory_stores() -> Stores:
         evaluations=MemoryEvaluations(world),
         leases=MemoryLeases(world),
         weights=MemoryWeights(world),
+        ledger=MemoryLedger(world),
         events=MemoryEvents(world),
         pass_time=clock.advance,
     )
@@ -87,6 +90,7 @@ def postgres_stores(database: Database) -> Stores:
     from gateways.postgres.evaluations import PostgresEvaluations
     from gateways.postgres.events import PostgresEvents
     from gateways.postgres.leases import PostgresLeases
+    from gateways.postgres.ledger import PostgresLedger
     from gateways.postgres.tournaments import PostgresTournaments
     from gateways.postgres.trainings import PostgresTrainings
     from gateways.postgres.weights import PostgresWeights
@@ -101,6 +105,7 @@ def postgres_stores(database: Database) -> Stores:
         evaluations=PostgresEvaluations(database),
         leases=PostgresLeases(database),
         weights=PostgresWeights(database),
+        ledger=PostgresLedger(database),
         events=PostgresEvents(database),
         pass_time=pass_time,
     )

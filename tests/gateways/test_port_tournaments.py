@@ -9,6 +9,8 @@ from core.evaluation import EvaluationPurpose
 from core.ids import CHAMPION, MIRROR, ChallengeId, TournamentId, TrainingId, training_id
 from core.tournament import (
     Gap,
+    HaltCause,
+    Halted,
     RoundPlan,
     RoundStatus,
     RoundType,
@@ -58,7 +60,7 @@ def test_opening_again_joins_the_open_one(stores: Stores) -> None:
 
 def test_an_active_or_halted_tournament_counts_as_open(stores: Stores, active: TournamentId) -> None:
     assert stores.tournaments.open(builders.tournament(2)).tournament_id == active
-    stores.tournaments.halt(active, "three lost runs")
+    stores.tournaments.halt(active, HaltCause.PLATFORM, "three lost runs", 900)
     assert stores.tournaments.open(builders.tournament(2)).tournament_id == active
 
 
@@ -327,11 +329,12 @@ def test_any_open_tournament_can_be_cancelled(stores: Stores, stage: str) -> Non
     if stage != "collecting":
         stores.tournaments.record_entries(tournament_id, builders.entries(2), SEED)
     if stage == "halted":
-        stores.tournaments.halt(tournament_id, "three lost runs")
+        stores.tournaments.halt(tournament_id, HaltCause.PLATFORM, "three lost runs", 900)
     with stores.tells_of(f"tournament:{tournament_id}"):
         stores.tournaments.cancel(tournament_id, "only one entrant")
     cancelled = stores.tournaments.load(tournament_id).tournament
     assert (cancelled.status, cancelled.reason) == (TournamentStatus.CANCELLED, "only one entrant")
+    assert cancelled.halted is None
     with stores.tells_nothing():
         stores.tournaments.cancel(tournament_id, "only one entrant")
     with pytest.raises(StaleStateError):
@@ -341,18 +344,19 @@ def test_any_open_tournament_can_be_cancelled(stores: Stores, stage: str) -> Non
 
 def test_a_halted_tournament_waits_for_its_operator(stores: Stores, active: TournamentId) -> None:
     with stores.tells_of(f"tournament:{active}"):
-        stores.tournaments.halt(active, "three lost runs")
+        stores.tournaments.halt(active, HaltCause.PLATFORM, "three lost runs", 900)
     halted = stores.tournaments.load(active).tournament
     assert (halted.status, halted.reason) == (TournamentStatus.HALTED, "three lost runs")
-    assert stores.tournaments.open_ids() == []
+    assert halted.halted == Halted(cause=HaltCause.PLATFORM, decide_by_block=900)
+    assert stores.tournaments.open_ids() == [active], "somebody must look at it when its time is up"
     with stores.tells_nothing():
-        stores.tournaments.halt(active, "three lost runs")
+        stores.tournaments.halt(active, HaltCause.PLATFORM, "three lost runs", 900)
     with pytest.raises(StaleStateError):
         stores.tournaments.crown(active, builders.title_result())
     with stores.tells_of(f"tournament:{active}"):
         stores.tournaments.resume(active)
     resumed = stores.tournaments.load(active).tournament
-    assert (resumed.status, resumed.reason) == (TournamentStatus.ACTIVE, None)
+    assert (resumed.status, resumed.reason, resumed.halted) == (TournamentStatus.ACTIVE, None, None)
     with stores.tells_nothing():
         stores.tournaments.resume(active)
 
@@ -360,7 +364,7 @@ def test_a_halted_tournament_waits_for_its_operator(stores: Stores, active: Tour
 def test_only_an_active_tournament_is_halted_and_only_a_halted_one_resumed(stores: Stores) -> None:
     tournament_id = stores.tournaments.open(builders.tournament()).tournament_id
     with pytest.raises(StaleStateError):
-        stores.tournaments.halt(tournament_id, "three lost runs")
+        stores.tournaments.halt(tournament_id, HaltCause.PLATFORM, "three lost runs", 900)
     with pytest.raises(StaleStateError):
         stores.tournaments.resume(tournament_id)
     assert status_of(stores, tournament_id) is TournamentStatus.COLLECTING
@@ -376,7 +380,7 @@ def test_resuming_counts_the_dispatches_of_open_work_anew(
     stores.trainings.record(training, 1, builders.attempt_end(), builders.trained())
     evaluation = stores.tournaments.load(active).evaluations[0].evaluation_id
     stores.evaluations.dispatched(evaluation)
-    stores.tournaments.halt(active, "three lost runs")
+    stores.tournaments.halt(active, HaltCause.PLATFORM, "three lost runs", 900)
     stores.tournaments.resume(active)
     assert stores.trainings.load(training).dispatches == 2, "done work stays as it was"
     assert stores.trainings.load(other).dispatches == 0
@@ -385,7 +389,7 @@ def test_resuming_counts_the_dispatches_of_open_work_anew(
 
 def test_resuming_plans_failed_challenges_again(stores: Stores, active: TournamentId, challenge: ChallengeId) -> None:
     stores.tournaments.challenge_failed(challenge, "the hub lost the dataset")
-    stores.tournaments.halt(active, "a challenge could not be prepared")
+    stores.tournaments.halt(active, HaltCause.PLATFORM, "a challenge could not be prepared", 900)
     stores.tournaments.resume(active)
     planned = stores.tournaments.load(active).challenges[0]
     assert (planned.status, planned.reason) == (ChallengeStatus.PLANNED, None)

@@ -4,6 +4,7 @@ import pytest
 
 from core.chain import WeightsReceipt
 from core.errors import StaleStateError
+from core.tournament import HaltCause
 from tests import builders
 from tests.gateways.conftest import Stores
 
@@ -87,7 +88,7 @@ def test_both_kinds_tell_the_same_story(stores: Stores) -> None:
     plan = builders.round_plan(builders.contestants(1, 2))
     stores.tournaments.record_round(tournament, plan)
     stores.tournaments.challenge_ready(plan.groups[0].challenges[0].challenge_id, builders.challenge_data())
-    stores.tournaments.halt(tournament, "three lost runs")
+    stores.tournaments.halt(tournament, HaltCause.PLATFORM, "three lost runs", 900)
     stores.tournaments.resume(tournament)
     stores.tournaments.close_round(builders.round_result(plan))
     stores.tournaments.close_round(builders.round_result(plan, revision=2))

@@ -41,19 +41,21 @@ SELECT c.*, r.round_id, r.tournament_id
 SELECT DISTINCT ON (r.number) r.round_id, r.number, res.revision
   FROM rounds r
   JOIN round_results res USING (round_id)
- WHERE r.tournament_id = %(tournament_id)s
+ WHERE r.tournament_id = %(tournament_id)s AND r.status = 'closed'
  ORDER BY r.number, res.revision DESC;
 
 -- name: newest_standings
 SELECT s.*
   FROM standings s
   JOIN rounds r USING (round_id)
- WHERE r.tournament_id = %(tournament_id)s
+ WHERE r.tournament_id = %(tournament_id)s AND r.status = 'closed'
    AND s.revision = (SELECT max(revision) FROM round_results res WHERE res.round_id = s.round_id)
  ORDER BY r.number, s.position;
 
 -- name: lock_challenge
-SELECT * FROM challenges WHERE challenge_id = %(challenge_id)s FOR UPDATE;
+SELECT c.*, r.round_id, r.tournament_id
+  FROM challenges c JOIN groups g USING (group_id) JOIN rounds r USING (round_id)
+ WHERE c.challenge_id = %(challenge_id)s FOR UPDATE OF c;
 
 -- name: settle_challenge
 -- Ready when there are data, failed when there is a reason.
@@ -61,6 +63,10 @@ UPDATE challenges
    SET status = CASE WHEN %(reason)s::text IS NULL THEN 'ready' ELSE 'failed' END::challenge_status,
        data = %(data)s, reason = %(reason)s
  WHERE challenge_id = %(challenge_id)s AND status = 'planned';
+
+-- name: replan_challenge
+UPDATE challenges SET status = 'planned', plan = %(plan)s, kind = %(kind)s, reason = NULL
+ WHERE challenge_id = %(challenge_id)s AND status = 'failed';
 
 -- name: lock_round
 SELECT r.*, (SELECT coalesce(max(revision), 0) FROM round_results res WHERE res.round_id = r.round_id) AS revision

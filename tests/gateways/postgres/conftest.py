@@ -9,6 +9,7 @@ from gateways.postgres.database import Database
 from gateways.postgres.evaluations import PostgresEvaluations
 from gateways.postgres.events import PostgresEvents
 from gateways.postgres.leases import PostgresLeases
+from gateways.postgres.ledger import PostgresLedger
 from gateways.postgres.tournaments import PostgresTournaments
 from gateways.postgres.trainings import PostgresTrainings
 from gateways.postgres.weights import PostgresWeights
@@ -23,6 +24,7 @@ class PostgresStores:
     evaluations: PostgresEvaluations
     leases: PostgresLeases
     weights: PostgresWeights
+    ledger: PostgresLedger
     events: PostgresEvents
 
     @classmethod
@@ -34,6 +36,7 @@ class PostgresStores:
             evaluations=PostgresEvaluations(database),
             leases=PostgresLeases(database),
             weights=PostgresWeights(database),
+            ledger=PostgresLedger(database),
             events=PostgresEvents(database),
         )
 

@@ -8,6 +8,7 @@ import pytest
 from core.chain import WeightsReceipt
 from core.errors import StaleStateError
 from core.ids import TrainingId
+from core.tournament import HaltCause
 from tests import builders
 from tests.gateways.postgres.conftest import PostgresStores
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.postgres
 
 PLAN = builders.round_plan(builders.contestants(1, 2))
 CHALLENGE = PLAN.groups[0].challenges[0].challenge_id
+REPLACEMENT = builders.challenge_plan(CHALLENGE, dataset=builders.dataset("others"), replacement=1)
 TRAINING = TrainingId(f"{CHALLENGE}-{builders.hotkey(1)}")
 LEASE = builders.lease(1)
 SETTING = builders.weight_setting()
@@ -29,7 +31,12 @@ STORY: list[tuple[Step, list[tuple[str, str]]]] = [
     ),
     (lambda s: s.tournaments.record_round(builders.TEXT_1, PLAN), [("tournament:text-0001", "round drawn")]),
     (lambda s: s.tournaments.challenge_failed(CHALLENGE, "hub away"), [(f"challenge:{CHALLENGE}", "failed")]),
-    (lambda s: s.tournaments.halt(builders.TEXT_1, "hub away"), [("tournament:text-0001", "halted")]),
+    (lambda s: s.tournaments.replan_challenge(CHALLENGE, REPLACEMENT), [(f"challenge:{CHALLENGE}", "replaced")]),
+    (lambda s: s.tournaments.challenge_failed(CHALLENGE, "still away"), [(f"challenge:{CHALLENGE}", "failed")]),
+    (
+        lambda s: s.tournaments.halt(builders.TEXT_1, HaltCause.PREPARATION, "hub away", 900),
+        [("tournament:text-0001", "halted")],
+    ),
     (lambda s: s.tournaments.resume(builders.TEXT_1), [("tournament:text-0001", "resumed")]),
     (
         lambda s: s.tournaments.challenge_ready(CHALLENGE, builders.challenge_data()),
@@ -50,12 +57,21 @@ STORY: list[tuple[Step, list[tuple[str, str]]]] = [
     ),
     (lambda s: s.tournaments.close_round(builders.round_result(PLAN)), [("tournament:text-0001", "round closed")]),
     (lambda s: s.tournaments.close_round(builders.round_result(PLAN, 2)), [("tournament:text-0001", "round revised")]),
+    (
+        lambda s: s.tournaments.disqualify(builders.TEXT_1, builders.hotkey(2), "copied code"),
+        [("tournament:text-0001", "disqualified")],
+    ),
     (lambda s: s.tournaments.crown(builders.TEXT_1, builders.title_result()), [("tournament:text-0001", "crowned")]),
+    (
+        lambda s: s.tournaments.revise_title(builders.TEXT_1, builders.title_result(changed_hands=False), 2),
+        [("tournament:text-0001", "title revised")],
+    ),
     (lambda s: s.weights.plan(SETTING), [(f"weights:{SETTING.setting_id}", "planned")]),
     (lambda s: s.weights.confirm(SETTING.setting_id, RECEIPT), [(f"weights:{SETTING.setting_id}", "confirmed")]),
 ]
 TABLES = ["tournaments", "entries", "rounds", "groups", "group_members", "challenges", "trainings", "evaluations"]
-TABLES += ["attempts", "round_results", "standings", "weight_settings", "leases", "events"]
+TABLES += ["attempts", "round_results", "standings", "titles", "disqualifications"]
+TABLES += ["weight_settings", "leases", "events"]
 
 
 def test_every_change_is_told_and_nothing_is_told_twice(postgres: PostgresStores) -> None:

@@ -42,11 +42,20 @@ TOLD_TO_THE_CHAIN = [
     "INSERT INTO chain_commitments (netuid, hotkey, payload, block_number) VALUES (1, 'h', 'p', 0)",
     "INSERT INTO chain_weights (netuid, block_number, version_key, weights) VALUES (1, 0, 1, '{}')",
 ]
+HALTED = '{"cause": "platform", "decide_by_block": 900}'
 NEVER_TRUE = {
     "active without a seed": "UPDATE tournaments SET seed = NULL",
     "collecting again": "UPDATE tournaments SET status = 'collecting'",
     "finished without a title": "UPDATE tournaments SET status = 'finished', finished_at = now()",
-    "halted without a reason": "UPDATE tournaments SET status = 'halted'",
+    "halted without a reason": f"UPDATE tournaments SET status = 'halted', halted = '{HALTED}'",
+    "halted for ever": "UPDATE tournaments SET status = 'halted', reason = 'r'",
+    "halted without a deadline": """
+        UPDATE tournaments SET status = 'halted', reason = 'r', halted = '{"cause": "platform"}'""",
+    "halted for no cause of ours": """
+        UPDATE tournaments SET status = 'halted', reason = 'r', halted = '{"cause": "x", "decide_by_block": 9}'""",
+    "a title without its revision": """
+        UPDATE tournaments SET status = 'finished', finished_at = now(), title = '{}'""",
+    "a stranger's disqualification": "INSERT INTO disqualifications VALUES ('text-0001', 'stranger', 'r')",
     "closing before opening": "UPDATE tournaments SET closing_block = opened_block - 1",
     "a kind that its id denies": "UPDATE tournaments SET kind = 'image'",
     "two open tournaments of a kind": """
@@ -119,6 +128,8 @@ FINAL = {
     "weight_settings": "block_number = 7",
     "events": "event = 'did not happen'",
     "tournaments": "status = 'active'",
+    "titles": "title = '{}'",
+    "disqualifications": "reason = 'another'",
     "chain_blocks": "block_number = 7",
     "chain_commitments": "payload = 'another'",
     "chain_weights": "weights = '{}'",
@@ -141,6 +152,7 @@ def over(postgres_server: TestServer) -> Iterator[PostgresStores]:
         plan = _play(postgres)
         postgres.trainings.record(TRAINING, 1, builders.attempt_end(), builders.trained())
         postgres.tournaments.close_round(builders.round_result(plan))
+        postgres.tournaments.disqualify(builders.TEXT_1, builders.hotkey(2), "copied code")
         postgres.tournaments.crown(builders.TEXT_1, builders.title_result())
         for statement in TOLD_TO_THE_CHAIN:
             _execute(postgres.database, statement)
@@ -164,6 +176,18 @@ def test_what_is_recorded_is_not_changed(over: PostgresStores, table: str) -> No
 def test_what_is_recorded_is_not_deleted(over: PostgresStores, table: str) -> None:
     with pytest.raises(psycopg.errors.RestrictViolation):
         _execute(over.database, f"DELETE FROM {table}")
+
+
+def test_a_finished_tournament_takes_its_next_title(over: PostgresStores) -> None:
+    with psycopg.connect(over.database._dsn) as connection:
+        assert connection.execute("UPDATE tournaments SET title = '{}', title_revision = 2").rowcount == 1
+        connection.rollback()
+
+
+@pytest.mark.parametrize("change", ["title_revision = 3", "title_revision = 2, finished_at = now()", "title = '{}'"])
+def test_a_finished_tournament_takes_nothing_else(over: PostgresStores, change: str) -> None:
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        _execute(over.database, f"UPDATE tournaments SET {change}")
 
 
 def test_events_are_not_truncated(postgres: PostgresStores) -> None:
