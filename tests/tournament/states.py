@@ -1,10 +1,12 @@
-"""Whole tournament states made by playing the rules against stated losses, without any store."""
+"""Whole tournament states made by playing the rules against stated values, without any store."""
 
 from collections.abc import Callable, Mapping
 
-from core.challenge import Catalogue, Challenge, ChallengeStatus
+from hypothesis import strategies as st
+
+from core.challenge import Catalogue, Challenge, ChallengeKind, ChallengeStatus
 from core.errors import Fault
-from core.evaluation import Evaluation, Refused
+from core.evaluation import Evaluation, Refused, Scored
 from core.ids import CHAMPION, MIRROR, Contestant, evaluation_id, training_id
 from core.tournament import (
     Entry,
@@ -24,20 +26,30 @@ from tournament.lifecycle import (
     DrawRound,
     PlayRound,
     PrepareRound,
+    Step,
     next_step,
 )
 from tournament.programme import draw_round
 from tournament.ranking import close_round
+from tournament.results import Examples
 from tournament.rules import TournamentRules
 from tournament.title import crown
 
-Loss = float | str
+Loss = float | Scored | str
 """A value, or why there is none: `refused: …` after an evaluation, anything else after a training.
 
-`ours: …` is our own fault.
+`ours: …` and `ours, refused: …` are our own fault.
 """
 Losses = Callable[[Contestant, str], Loss]
 CATALOGUE = Catalogue(models=(builders.model(),), datasets=(builders.dataset(),))
+VALUES = st.integers(100_000, 5_000_000).map(lambda millionths: millionths / 10**6)
+"""Losses (or scores) that differ by more than a merit's last place, or not at all."""
+TEXT_KINDS = (ChallengeKind.INSTRUCT, ChallengeKind.DPO, ChallengeKind.GRPO)
+EVERYTHING = Catalogue(
+    models=(builders.model("big", parameters=30 * 10**9), builders.model("small", parameters=10**9)),
+    datasets=tuple(builders.dataset(kind.value, kind=kind, rows=30_000) for kind in TEXT_KINDS),
+)
+"""What the shipped rules for text can ask for."""
 
 
 def active(entries: list[Entry], rules: TournamentRules, seed: str = "5e" * 32, **changes: object) -> TournamentState:
@@ -48,23 +60,31 @@ def active(entries: list[Entry], rules: TournamentRules, seed: str = "5e" * 32, 
     return TournamentState(tournament=tournament, entries=tuple(entries))
 
 
-def play(state: TournamentState, rules: TournamentRules, losses: Losses) -> TournamentState:
-    """Take every step that the rules ask for until nothing is left to do."""
+def play(
+    state: TournamentState,
+    rules: TournamentRules,
+    losses: Losses,
+    *,
+    catalogue: Catalogue = CATALOGUE,
+    examples: Examples | None = None,
+    until: Step | None = None,
+) -> TournamentState:
+    """Take every step that the rules ask for, up to the one that is named or until nothing is left to do."""
     for _ in range(200):
         step = next_step(state, 10**6, rules)
+        if step == until:
+            return state
         match step:
-            case None:
-                return state
             case DrawRound(number):
-                state = with_round(state, draw_round(state, number, rules, CATALOGUE))
+                state = with_round(state, draw_round(state, number, rules, catalogue))
             case PrepareRound():
                 state = prepared(state)
             case PlayRound():
                 state = played(state, losses)
             case CloseRound(number):
-                state = closed(state, number, rules)
+                state = closed(state, number, rules, examples)
             case Crown():
-                state = ended(state, TournamentStatus.FINISHED, title=crown(state, rules, {}))
+                state = ended(state, TournamentStatus.FINISHED, title=crown(state, rules, examples or {}))
             case Cancel(reason):
                 state = ended(state, TournamentStatus.CANCELLED, reason=reason)
             case _:
@@ -114,7 +134,7 @@ def played(state: TournamentState, losses: Losses) -> TournamentState:
             trainings.append(training)
             continue
         loss = losses(training.contestant, training.challenge_id)
-        is_failed = isinstance(loss, str) and not loss.startswith("refused")
+        is_failed = isinstance(loss, str) and not loss.startswith(("refused", "ours, refused"))
         outcome = TrainingFailed(reason=str(loss), fault=_fault(loss)) if is_failed else builders.trained()
         trainings.append(training.model_copy(update={"status": WorkStatus.DONE, "outcome": outcome}))
         if isinstance(outcome, Trained):
@@ -127,7 +147,13 @@ def _fault(loss: Loss) -> Fault:
 
 
 def _measured(training: str, challenge: str, loss: Loss) -> Evaluation:
-    outcome = Refused(reason=loss) if isinstance(loss, str) else builders.scored(loss)
+    match loss:
+        case str():
+            outcome: Refused | Scored = Refused(reason=loss, fault=_fault(loss))
+        case Scored():
+            outcome = loss
+        case _:
+            outcome = builders.scored(loss)
     return builders.evaluation(
         training,
         challenge,
@@ -137,11 +163,13 @@ def _measured(training: str, challenge: str, loss: Loss) -> Evaluation:
     )
 
 
-def closed(state: TournamentState, number: int, rules: TournamentRules) -> TournamentState:
+def closed(
+    state: TournamentState, number: int, rules: TournamentRules, examples: Examples | None = None
+) -> TournamentState:
     rounds = [
         r.model_copy(update={"status": RoundStatus.CLOSED}) if r.plan.number == number else r for r in state.rounds
     ]
-    result = close_round(state, state.rounds[number - 1], rules, {})
+    result = close_round(state, state.rounds[number - 1], rules, examples or {})
     return state.model_copy(update={"rounds": tuple(rounds), "results": (*state.results, result)})
 
 

@@ -6,7 +6,7 @@ from core.challenge import ChallengeStatus
 from core.ids import CHAMPION, Contestant
 from core.tournament import HaltCause, Halted, RoundType, TournamentState, TournamentStatus
 from tests import builders
-from tests.tournament.states import CATALOGUE, active, by_skill, play, played, prepared, with_round
+from tests.tournament.states import CATALOGUE, VALUES, active, by_skill, play, played, prepared, with_round
 from tournament.lifecycle import (
     AwaitBlock,
     Cancel,
@@ -26,7 +26,7 @@ INSTRUCT_ONLY = CLASSIC_TEXT.model_copy(
     update={"title_kinds": DEMO.title_kinds, "models": DEMO.models, "big_model_share": DEMO.big_model_share}
 )
 """The classic structure on what the small catalogue has."""
-losses = st.one_of(st.floats(0.1, 5), st.sampled_from(["crashed: exit code 1", "refused: not a fine-tune"]))
+losses = st.one_of(VALUES, st.sampled_from(["crashed: exit code 1", "refused: not a fine-tune"]))
 
 
 @given(st.data(), st.integers(1, 70))

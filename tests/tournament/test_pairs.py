@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from core.ids import CHAMPION, Contestant
 from core.tournament import RoundType
 from tests import builders
-from tests.tournament.states import active, by_skill, play
+from tests.tournament.states import VALUES, active, by_skill, play
 from tournament.rules import DEMO, Pairs
 
 ONE, TWO, THREE = (Contestant(builders.hotkey(i)) for i in (1, 2, 3))
@@ -83,7 +83,7 @@ def test_while_a_pair_meets_again_the_others_have_a_bye():
     assert set(again.groups[0].members) == set(state.rounds[0].plan.groups[0].members)
 
 
-@given(st.lists(st.floats(0.2, 5), min_size=2, max_size=14))
+@given(st.lists(VALUES, min_size=2, max_size=14))
 def test_pairs_with_deciders_come_to_an_end_and_the_best_never_loses_by_a_coin(values):
     """Same values on every challenge: the better of each pair goes through, decider or not."""
     rules = RULES.model_copy(update={"knockout_limit": 14})
