@@ -74,7 +74,7 @@ def table(
 ) -> dict[Decimal, list[Decimal]]:
     """Critical values by α, rounded up to three places."""
     alphas = [alpha_of(each) for each in days]
-    floors = stats.t.isf(spent(float(max(alphas)), looks, power), np.array(looks) - 1)
+    floors = np.asarray(stats.t.isf(spent(float(max(alphas)), looks, power), np.array(looks) - 1))
     kept = promising_paths(paths, looks, floors, seed)
     rounded = {}
     for alpha in alphas:

@@ -32,6 +32,7 @@ class Tally:
     whole_titles: int = 0
     """Had every match been played to its last challenge."""
     whole_best_titles: int = 0
+    whole_challenges: int = 0
     whole_hours: float = 0.0
 
     def __add__(self, other: "Tally") -> "Tally":
@@ -69,6 +70,7 @@ def _chunk(rules: TournamentRules, world: World, gain: float, seasons: int, rng:
         hours=before + float(title_hours(verdicts.challenges, rules, world).sum()),
         whole_titles=int(whole.changed.sum()),
         whole_best_titles=int((whole.changed & best).sum()),
+        whole_challenges=int(whole.challenges.sum()),
         whole_hours=before + float(title_hours(whole.challenges, rules, world).sum()),
     )
 
