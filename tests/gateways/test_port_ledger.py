@@ -1,20 +1,14 @@
 """The promises of `core.ports.Ledger`, and of the fees that `Tournaments` writes, kept by PostgreSQL and in memory."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from core.chain import Transfer
 from core.errors import StaleStateError
-from core.ids import TournamentId, tournament_id
+from core.ids import TournamentId as Id
 from core.ledger import LedgerKind
-from core.tournament import Entry, Tournament, TournamentKind
+from core.tournament import TournamentKind
 from tests import builders
-from tests.gateways.conftest import Stores, memory_stores
+from tests.gateways.conftest import Stores
 
 ADDRESS = "5Collection"
 FEE = 200
@@ -39,9 +33,8 @@ def pay(stores: Stores, *amounts: int) -> None:
     deposit(stores, *(transfer(n, sender=n, amount_rao=amount) for n, amount in enumerate(amounts, 1)))
 
 
-def open_one(stores: Stores, number: int = 1, kind: TournamentKind = TournamentKind.TEXT, fee: int = FEE) -> TournamentId:
-    opened: Tournament = builders.tournament(number, kind, rules={"fee_rao": fee})
-    return stores.tournaments.open(opened).tournament_id
+def open_one(stores: Stores, number: int = 1, kind: TournamentKind = TournamentKind.TEXT, fee: int = FEE) -> Id:
+    return stores.tournaments.open(builders.tournament(number, kind, rules={"fee_rao": fee})).tournament_id
 
 
 def balance(stores: Stores, number: int = 1) -> int:
