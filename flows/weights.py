@@ -57,16 +57,17 @@ def derive_and_set() -> str | None:
             weights=weights.of(evidence),
         )
     )
-    if setting.block_number is None:
-        publish(setting, evidence.burn_hotkey)
+    publish(setting, evidence.burn_hotkey)
     return setting.setting_id
 
 
 def publish(setting: WeightSetting, burn_hotkey: Hotkey) -> None:
+    """Set them unless the chain has them: also old ones anew, when a uid has gone to another hotkey since."""
     uids = {neuron.hotkey: neuron.uid for neuron in metagraph(setting.netuid, current_block()).neurons}
     receipt = put_weights(setting.netuid, weights.to_u16(setting.weights, uids, burn_hotkey))
-    confirm_setting(setting.setting_id, receipt)
-    tell_weights(setting.setting_id, setting.weights, setting.evidence)
+    if setting.block_number is None:
+        confirm_setting(setting.setting_id, receipt)
+        tell_weights(setting.setting_id, setting.weights, setting.evidence)
 
 
 def gather_evidence(finished: Finished) -> Evidence:
