@@ -4,7 +4,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import audit, services, simulate, tournaments
+from cli import audit, draw, ledger, services, simulate, tournaments
 from core.errors import GodError
 
 PREREQUISITE_EXIT = 2
@@ -31,7 +31,8 @@ def god() -> None:
     """Gradients on Demand: tournaments of training scripts. State lives in ./var, or where GOD_STATE says."""
 
 
-for command in (services.up, services.down, services.status, services.migrate, audit.reevaluate, simulate.simulate):
+for command in (services.up, services.down, services.status, services.migrate, audit.reevaluate, draw.draw, simulate.simulate):
     app.command()(command)
 app.add_typer(tournaments.app, name="tournament")
 app.add_typer(audit.weights_app, name="weights")
+app.add_typer(ledger.app, name="ledger")
