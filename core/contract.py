@@ -1,11 +1,11 @@
 """The training contract: what a miner's container is given and where it leaves its checkpoint.
 
-Unchanged from the reference (miner_templates/CONTRACT.md), so that existing miner repositories run.
+Unchanged from the reference (miner_templates/CONTRACT.md), so that existing miner repositories run; GOD_SEED is ours.
 """
 
 from core.challenge import Challenge
-from core.ids import Hotkey, TournamentId
-from core.value import canonical_json
+from core.ids import Hotkey, TournamentId, TrainingId
+from core.value import canonical_json, sha256_hex
 
 CHECKPOINTS = "/app/checkpoints"
 """The writable output; the checkpoint belongs into `<task id>/<repository name>/` below it."""
@@ -19,6 +19,9 @@ OFFLINE = {
     "WANDB_DIR": f"{CHECKPOINTS}/wandb_logs",
     "TOKENIZERS_PARALLELISM": "false",
 }
+
+SEED = "GOD_SEED"
+"""Variable with the seed that a training starts from, as a decimal."""
 
 
 def model_folder(model_id: str) -> str:
@@ -50,3 +53,13 @@ def training_arguments(challenge: Challenge, repository: str) -> tuple[str, ...]
         *("--expected-repo-name", repository),
         *("--hours-to-complete", f"{challenge.plan.training_seconds / 3600:.6f}"),
     )
+
+
+def training_seed(tournament_seed: str, training_id: TrainingId) -> int:
+    """Below 2³². Nobody knows it before the commits are frozen: the tournament's seed is the closing block's hash."""
+    return int(sha256_hex(f"{tournament_seed}:{training_id}:training".encode())[:8], 16)
+
+
+def training_environment(tournament_seed: str, training_id: TrainingId) -> dict[str, str]:
+    """Variables of the miner's container."""
+    return OFFLINE | {SEED: str(training_seed(tournament_seed, training_id))}

@@ -7,33 +7,34 @@ from prefect.states import Completed, Failed
 
 from core.artifacts import ArtifactRef
 from core.compute import ContainerStatus, Ending
-from core.errors import Fault, GodError
-from core.evaluation import EvaluationOutcome, Refused
-from core.training import AttemptEnd, TrainingFailed, TrainingOutcome
-from tasks.dispatch import PLATFORM_FAULT
+from core.errors import Fault
+from core.evaluation import Evaluation, EvaluationOutcome, Refused
+from core.training import Attempt, AttemptEnd, Training, TrainingFailed, TrainingOutcome
 from tasks.telling import tell_fault
 
 GRACE_SECONDS = 1800.0
 """Beyond a run's own clock, for fetching, building and storing, before its slot is anybody's again."""
 
 
-class PlatformFailure(GodError):
-    """Our side failed too often at one piece of work; the flow run fails, the row keeps no outcome."""
-
-
 def ended(outcome: TrainingOutcome | EvaluationOutcome | None) -> State[None]:
-    """The flow run's last state: a miner's failure is a result of ours, named and tagged as what it is."""
+    """The flow run's last state, named and tagged by whose failure it is: a miner's is a result, ours has failed."""
     match outcome:
         case TrainingFailed(reason=reason, fault=fault) | Refused(reason=reason, fault=fault):
             tell_fault(fault)
-            return Completed(name=f"{fault.title()}Fault", message=reason)
+            state = Failed if fault is Fault.PLATFORM else Completed
+            return state(name=f"{fault.title()}Fault", message=reason)
         case _:
             return Completed()
 
 
-def gave_up(failure: PlatformFailure) -> State[None]:
-    tell_fault(Fault.PLATFORM)
-    return Failed(name=PLATFORM_FAULT, message=str(failure))
+def earlier_attempts(work: Training | Evaluation, begun: Attempt) -> list[Attempt]:
+    """The attempts before this one that count."""
+    return [past for past in work.attempts if work.counted_from <= past.number < begun.number]
+
+
+def given_up(reason: str) -> str:
+    """Why there is no result by our fault, as it is recorded."""
+    return f"our side failed too often: {reason}"
 
 
 def attempt_end(status: ContainerStatus, fault: Fault | None, log: ArtifactRef | None) -> AttemptEnd:

@@ -5,17 +5,18 @@ from typing import Any
 from prefect import flow
 
 from core.challenge import ChallengePlan
+from core.errors import PrerequisiteError
 from tasks.challenges import prepare_data, record_failed, record_ready
 from tournament.rules import TournamentRules
 
 
 @flow(name="prepare-challenge", flow_run_name="prepare-{plan.challenge_id}")
 def prepare_challenge(plan: ChallengePlan, rules: dict[str, Any]) -> None:
-    """A dataset that does not serve fails the challenge with its reason; it is nobody's loss."""
+    """A model or dataset that does not serve fails the challenge with its reason; it is nobody's loss."""
     split = TournamentRules.model_validate(rules)
     try:
         data = prepare_data(plan, split.minimum_rows, split.test_share, split.test_most)
-    except ValueError as error:
+    except (ValueError, PrerequisiteError) as error:
         record_failed(plan.challenge_id, str(error))
     else:
         record_ready(plan.challenge_id, data)

@@ -10,10 +10,10 @@ from prefect.client.schemas.objects import State
 from core.challenge import Challenge, ChallengeData, ChallengeKind
 from core.compute import ContainerSpec, ContainerStatus, Ending, Lease, Mount
 from core.errors import Fault, LeaseHeldError
-from core.evaluation import Evaluation, EvaluationReport, EvaluationSpec
+from core.evaluation import Evaluation, EvaluationReport, EvaluationSpec, Refused
 from core.ids import EvaluationId, tournament_of
 from core.training import Attempt, WorkStatus
-from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end, ended, gave_up
+from flows.attempts import GRACE_SECONDS, attempt_end, earlier_attempts, ended, given_up
 from tasks.artifacts import fetch, put_log
 from tasks.containers import remove_container, run_container, slot_limits, trusted_image
 from tasks.evaluations import (
@@ -50,8 +50,6 @@ def evaluate(evaluation_id: str) -> State[None]:
                 get_run_logger().info("evaluation %s: another attempt", evaluation_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run measures %s: %s", evaluation_id, elsewhere)
-    except PlatformFailure as failure:
-        return gave_up(failure)
     return ended(load_evaluation(evaluation.evaluation_id).outcome)
 
 
@@ -92,13 +90,12 @@ def attempt(evaluation: Evaluation, job: Job, rules: TournamentRules, held: Leas
     container = evaluation_container(job, begun, rules, held)
     status = run_container(container, partial(evaluation_started, evaluation.evaluation_id, held.token))
     report = _report(job.spec, status)
-    earlier = [past for past in evaluation.attempts if past.number < begun.number]
     if isinstance(report, str):
-        _end_attempt(evaluation, status, report, earlier, rules, held)
+        is_over = _end_attempt(evaluation, status, report, earlier_attempts(evaluation, begun), rules, held)
     else:
-        _record(evaluation, job.spec, status, report, held)
+        is_over = _record(evaluation, job.spec, status, report, held)
     remove_container(container.name)
-    return isinstance(report, EvaluationReport)
+    return is_over
 
 
 def evaluation_spec(evaluation: Evaluation, data: ChallengeData, kind: ChallengeKind) -> EvaluationSpec:
@@ -133,10 +130,11 @@ def _report(spec: EvaluationSpec, status: ContainerStatus) -> EvaluationReport |
 
 def _record(
     evaluation: Evaluation, spec: EvaluationSpec, status: ContainerStatus, report: EvaluationReport, held: Lease
-) -> None:
+) -> bool:
     stored = put_report(spec, Path(status.output_path))
     end = attempt_end(status, None, put_log(Path(status.log_path)))
     record_evaluation(evaluation.evaluation_id, held.token, end, report.outcome, stored)
+    return True
 
 
 def _end_attempt(
@@ -146,9 +144,12 @@ def _end_attempt(
     earlier: list[Attempt],
     rules: TournamentRules,
     held: Lease,
-) -> None:
-    end = attempt_end(status, Fault.PLATFORM, put_log(Path(status.log_path)))
-    end_evaluation_attempt(evaluation.evaluation_id, held.token, end.model_copy(update={"detail": problem}))
+) -> bool:
+    end = attempt_end(status, Fault.PLATFORM, put_log(Path(status.log_path))).model_copy(update={"detail": problem})
     verdict = judge_evaluation_attempt(status.ending or Ending.LOST, problem, earlier, rules)
     if isinstance(verdict, GiveUp):
-        raise PlatformFailure(f"evaluation {evaluation.evaluation_id}: our side failed too often: {verdict.reason}")
+        outcome = Refused(reason=given_up(verdict.reason), fault=Fault.PLATFORM)
+        record_evaluation(evaluation.evaluation_id, held.token, end, outcome, None)
+    else:
+        end_evaluation_attempt(evaluation.evaluation_id, held.token, end)
+    return isinstance(verdict, GiveUp)

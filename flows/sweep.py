@@ -5,9 +5,10 @@ import time
 from prefect import flow, get_run_logger
 
 from core.ids import TournamentId
-from core.tournament import TournamentKind
+from core.tournament import TitleResult, Tournament, TournamentKind
 from flows.tournament import run_tournament
 from flows.weights import set_weights
+from tasks.chain import current_block
 from tasks.dispatch import start_flow
 from tasks.leases import live_owners, release_leftovers
 from tasks.runs import remove_finished_runs
@@ -35,21 +36,27 @@ def revive_tournaments() -> None:
     moment = int(time.time()) // REVIVE_SECONDS
     for state in open_tournaments():
         id_ = state.tournament.tournament_id
-        if id_ not in carried:
+        if id_ not in carried and not waits_for_operator(state.tournament):
             get_run_logger().info("nobody carries tournament %s; starting it again", id_)
             start_flow(run_tournament, {"tournament_id": id_}, f"{id_}/{moment}")
 
 
+def waits_for_operator(tournament: Tournament) -> bool:
+    """It is halted, and there is still time to decide; after that, its flow cancels it."""
+    return tournament.halted is not None and current_block() < tournament.halted.decide_by_block
+
+
 def set_missing_weights() -> None:
-    """Start `set-weights` when the newest finished tournaments are not those of the last confirmed setting."""
-    newest = {finished[0].tournament_id for kind in TournamentKind if (finished := finished_tournaments(kind))}
-    if newest and newest != _weighed():
-        start_flow(set_weights, {}, f"{'+'.join(sorted(newest))}/{int(time.time()) // REVIVE_SECONDS}")
+    """Start `set-weights` when the newest titles are not those of the last confirmed setting."""
+    newest = [finished[0] for kind in TournamentKind if (finished := finished_tournaments(kind))]
+    titles = {tournament.tournament_id: tournament.title for tournament in newest}
+    if titles and titles != _weighed():
+        start_flow(set_weights, {}, f"{'+'.join(sorted(titles))}/{int(time.time()) // REVIVE_SECONDS}")
 
 
-def _weighed() -> set[TournamentId]:
+def _weighed() -> dict[TournamentId, TitleResult]:
     setting = latest_setting()
     if setting is None or setting.block_number is None:
-        return set()
+        return {}
     evidence = Evidence.model_validate_json(get_evidence(setting.evidence))
-    return {tournament.tournament_id for tournament in evidence.tournaments}
+    return {tournament.tournament_id: tournament.title for tournament in evidence.tournaments}

@@ -8,11 +8,12 @@ from prefect.futures import wait
 from core.challenge import ChallengeStatus
 from core.errors import LeaseHeldError
 from core.ids import TournamentId, round_id
-from core.tournament import TournamentState, TournamentStatus
+from core.tournament import HaltCause, TournamentState, TournamentStatus
 from flows.challenge import prepare_challenge
 from flows.entries import collect_entries
 from flows.evaluation import evaluate
 from flows.training import train
+from flows.verdicts import standings_of, title_of
 from flows.weights import set_weights
 from tasks.chain import await_block, current_block
 from tasks.challenges import catalogue
@@ -27,6 +28,7 @@ from tasks.tournaments import (
     record_crown,
     record_result,
     record_round,
+    replan_challenge,
 )
 from tournament.lifecycle import (
     AwaitBlock,
@@ -38,13 +40,13 @@ from tournament.lifecycle import (
     Halt,
     PlayRound,
     PrepareRound,
+    ReplaceChallenge,
     Step,
     next_step,
 )
-from tournament.programme import draw_round
-from tournament.ranking import close_round
+from tournament.programme import draw_round, replacement
+from tournament.rounds import last_result
 from tournament.rules import TournamentRules
-from tournament.title import crown
 
 LEASE_SECONDS = 30 * 24 * 3600.0
 
@@ -85,29 +87,37 @@ def take(step: Step, state: TournamentState, rules: TournamentRules) -> None:
         case Cancel(reason):
             cancel_tournament(id_, reason)
         case DrawRound(number):
-            record_round(id_, draw_round(state, number, rules, catalogue()))
+            record_round(id_, draw_round(state, number, rules, catalogue()), last_result(state))
             tell_bracket(load_tournament(id_))
-        case PrepareRound():
-            prepare_round(state)
+        case PrepareRound(number):
+            prepare_round(state, number)
+        case ReplaceChallenge(challenge_id):
+            replan_challenge(challenge_id, replacement(state, challenge_id, rules, catalogue()))
         case PlayRound(number):
             play_round(id_, number)
         case CloseRound(number):
             conclude_round(state, number, rules)
         case Crown():
-            title = crown(state, rules)
-            record_crown(id_, title)
+            title = title_of(state, rules)
+            record_crown(id_, title, last_result(state))
             tell_title(id_, title)
-        case Halt(reason):
-            halt_tournament(id_, reason)
-            tell_event("god.tournament.halted", f"god.tournament.{id_}")
+        case Halt(cause, reason):
+            halt(id_, cause, reason, rules)
         case _:
             assert_never(step)
 
 
-def prepare_round(state: TournamentState) -> None:
+def halt(id_: TournamentId, cause: HaltCause, reason: str, rules: TournamentRules) -> None:
+    """Wait for an operator, as long as the rules have patience; the sweep ends it then."""
+    halt_tournament(id_, cause, reason, current_block() + rules.patience_blocks)
+    tell_event("god.tournament.halted", f"god.tournament.{id_}")
+
+
+def prepare_round(state: TournamentState, number: int) -> None:
     """Prepare the challenges that are not ready."""
+    of_round = round_id(state.tournament.tournament_id, number)
     for challenge in state.challenges:
-        if challenge.status is ChallengeStatus.PLANNED:
+        if challenge.round_id == of_round and challenge.status is ChallengeStatus.PLANNED:
             prepare_challenge(challenge.plan, state.tournament.rules)
 
 
@@ -123,12 +133,11 @@ def play_round(id_: TournamentId, number: int) -> None:
         for run in runs:
             run.result()
     except DispatchExhaustedError as exhausted:
-        halt_tournament(id_, str(exhausted))
+        halt(id_, HaltCause.PLATFORM, str(exhausted), TournamentRules.model_validate(state.tournament.rules))
 
 
 def conclude_round(state: TournamentState, number: int, rules: TournamentRules) -> None:
-    round_ = next(r for r in state.rounds if r.plan.number == number)
-    result = close_round(state, round_, rules)
+    result = standings_of(state, number, rules)
     record_result(result)
     tell_standings(result)
     tell_bracket(load_tournament(state.tournament.tournament_id))

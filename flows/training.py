@@ -10,11 +10,18 @@ from prefect.client.schemas.objects import State
 from core.artifacts import ArtifactRef
 from core.challenge import Challenge
 from core.compute import BuildFailure, ContainerSpec, ContainerStatus, Ending, Lease, Mount
-from core.contract import CHECKPOINTS, OFFLINE, dataset_file, model_folder, repository_name, training_arguments
+from core.contract import (
+    CHECKPOINTS,
+    dataset_file,
+    model_folder,
+    repository_name,
+    training_arguments,
+    training_environment,
+)
 from core.errors import Fault, LeaseHeldError
 from core.ids import TrainingId, tournament_of
 from core.training import Attempt, AttemptEnd, Trained, Training, TrainingFailed, TrainingOutcome, WorkStatus
-from flows.attempts import GRACE_SECONDS, PlatformFailure, attempt_end, ended, gave_up
+from flows.attempts import GRACE_SECONDS, attempt_end, earlier_attempts, ended, given_up
 from tasks.artifacts import collect_checkpoint, fetch, put_log
 from tasks.containers import build_image, remove_container, run_container, slot_limits
 from tasks.leases import lease, presence
@@ -36,13 +43,11 @@ def train(training_id: str) -> State[None]:
     seconds = challenge.plan.training_seconds + GRACE_SECONDS
     try:
         with presence(training_id):
-            supplies = bring(training, challenge, rules)
+            supplies = bring(training, challenge, rules, str(state.tournament.seed))
             while not attempt_once(training.training_id, challenge, rules, supplies, seconds):
                 get_run_logger().info("training %s: another attempt", training_id)
     except LeaseHeldError as elsewhere:
         get_run_logger().info("another flow run trains %s: %s", training_id, elsewhere)
-    except PlatformFailure as failure:
-        return gave_up(failure)
     return ended(load_training(training.training_id).outcome)
 
 
@@ -53,15 +58,17 @@ class Supplies:
     image: str | BuildFailure
     base_model: Path
     rows: Path
+    environment: dict[str, str]
 
 
-def bring(training: Training, challenge: Challenge, rules: TournamentRules) -> Supplies:
+def bring(training: Training, challenge: Challenge, rules: TournamentRules, seed: str) -> Supplies:
     if challenge.data is None:
         raise ValueError(f"challenge {challenge.challenge_id} is not ready")
     return Supplies(
         image=build_image(fetch(training.tree), rules.dockerfile, training.tree.sha256),
         base_model=fetch(challenge.data.base_model),
         rows=fetch(challenge.data.train),
+        environment=training_environment(seed, training.training_id),
     )
 
 
@@ -82,8 +89,7 @@ def attempt(training: Training, challenge: Challenge, rules: TournamentRules, su
     spec = training_container(training, challenge, begun, supplies, held)
     status = run_container(spec, partial(training_started, training.training_id, held.token))
     checkpoint = collect_checkpoint(Path(status.output_path), challenge.challenge_id, _repository(training, challenge))
-    earlier = [past for past in training.attempts if past.number < begun.number]
-    is_over = _conclude(training, status, checkpoint, earlier, rules, held)
+    is_over = _conclude(training, status, checkpoint, earlier_attempts(training, begun), rules, held)
     remove_container(spec.name)
     return is_over
 
@@ -97,7 +103,7 @@ def training_container(
         name=attempt.run_name,
         image=str(supplies.image),
         command=training_arguments(challenge, _repository(training, challenge)),
-        environment=OFFLINE,
+        environment=supplies.environment,
         inputs=(
             Mount(source=str(supplies.base_model), target=model),
             Mount(source=str(supplies.rows), target=dataset_file(challenge.challenge_id)),
@@ -113,9 +119,7 @@ def _repository(training: Training, challenge: Challenge) -> str:
 
 
 def _record_unbuilt(training: Training, failure: BuildFailure, held: Lease) -> bool:
-    """A Dockerfile that does not build fails the training; a build that we could not carry out does not."""
-    if failure.fault is Fault.PLATFORM:
-        raise PlatformFailure(f"training {training.training_id}: its image could not be built: {failure.reason}")
+    """A Dockerfile that does not build is the miner's failure, a build that we could not carry out is ours."""
     outcome = TrainingFailed(reason=f"build failed: {failure.reason}", fault=failure.fault)
     begin_training(training.training_id, held)
     record_training(training.training_id, held.token, None, outcome)
@@ -146,5 +150,6 @@ def _record(training: Training, end: AttemptEnd, verdict: TrainingOutcome | Agai
             end_training_attempt(training.training_id, held.token, end)
             return False
         case GiveUp(reason):
-            end_training_attempt(training.training_id, held.token, end)
-            raise PlatformFailure(f"training {training.training_id}: our side failed too often: {reason}")
+            outcome = TrainingFailed(reason=given_up(reason), fault=Fault.PLATFORM)
+            record_training(training.training_id, held.token, end, outcome)
+            return True

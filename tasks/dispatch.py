@@ -11,7 +11,7 @@ from uuid import UUID
 
 from httpx import HTTPError
 from prefect import Flow, get_client, task
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Crashed
@@ -30,9 +30,6 @@ SILENT_SECONDS = 90.0
 """A flow run that has begun and still holds no live lease after this long is given up."""
 DISPATCHES = 25
 """Flow runs that may end without an outcome before our side is said to be broken."""
-
-PLATFORM_FAULT = "PlatformFault"
-"""Name of the last state of a flow run that gave up."""
 
 AnyFlow = Flow[..., Any]
 
@@ -75,8 +72,7 @@ def see_through(work: Work) -> None:
 
 def _run_here(work: Work) -> None:
     state: Any = work.flow(work.subject, return_state=True)
-    _stop_if_given_up(state)
-    if state.is_failed() or state.is_crashed():
+    if work.load().status is not WorkStatus.DONE and (state.is_failed() or state.is_crashed()):
         state.result()
 
 
@@ -123,19 +119,12 @@ def _await_outcome(work: Work, run_id: UUID) -> None:
             continue
         next_look = time.monotonic() + RUN_POLL_SECONDS
         state = _flow_run(run_id).state
-        _stop_if_given_up(state)
         if state is not None and not state.is_scheduled():
             begun = begun or time.monotonic()
         is_over = state is None or state.is_final() or time.monotonic() - (begun or time.monotonic()) > SILENT_SECONDS
         if is_over and not is_alive(work.subject):
             cancel(run_id)
             return
-
-
-def _stop_if_given_up(state: State[Any] | None) -> None:
-    """A flow run that ended as our fault has tried often enough: the operator decides."""
-    if state is not None and state.name == PLATFORM_FAULT:
-        raise DispatchExhaustedError(state.message or "our side failed too often")
 
 
 def _flow_run(run_id: UUID) -> FlowRun:

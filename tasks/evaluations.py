@@ -1,6 +1,7 @@
 """Evaluation rows: request, load, begin, end, record; and reading what the evaluator wrote."""
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,19 +10,26 @@ from pydantic import ValidationError
 
 from core.artifacts import ArtifactKind, ArtifactRef
 from core.compute import Lease
+from core.errors import IntegrityError
 from core.evaluation import (
     Evaluation,
     EvaluationOutcome,
     EvaluationPurpose,
     EvaluationReport,
     EvaluationSpec,
+    ExampleResult,
     Scored,
 )
 from core.ids import ChallengeId, EvaluationId, TrainingId
 from core.training import Attempt, AttemptEnd
 from core.value import canonical_json, sha256_hex
 from gateways.wiring import ports, settings
+from tasks.artifacts import cache_folder
 from tasks.retrying import EFFECT
+
+PER_EXAMPLE = "per_example.jsonl"
+EXAMPLES_MOST_BYTES = 1 << 26
+"""Of one evaluation's per-example results; test sets of some hundred rows give far less."""
 
 
 @task(task_run_name="load-{evaluation_id}", **EFFECT)
@@ -62,7 +70,7 @@ def record_evaluation(
     token: int,
     end: AttemptEnd,
     outcome: EvaluationOutcome,
-    report: ArtifactRef,
+    report: ArtifactRef | None,
 ) -> None:
     ports().evaluations.record(evaluation_id, token, end, outcome, report)
 
@@ -97,7 +105,7 @@ def read_report(spec: EvaluationSpec, output: Path) -> EvaluationReport | str:
 
 
 def _has_examples(output: Path, outcome: Scored) -> bool:
-    path = output / "per_example.jsonl"
+    path = output / PER_EXAMPLE
     return path.is_file() and sha256_hex(path.read_bytes()) == outcome.per_example_sha256
 
 
@@ -106,3 +114,32 @@ def put_report(spec: EvaluationSpec, output: Path) -> ArtifactRef:
     """Store spec, report and per-example results: what a stranger needs beside model and test set."""
     (output / "spec.json").write_bytes(canonical_json(spec))
     return ports().artifacts.put_tree(ArtifactKind.REPORT, output)
+
+
+@task(**EFFECT)
+def load_examples(evaluations: Sequence[Evaluation]) -> dict[EvaluationId, tuple[ExampleResult, ...]]:
+    """What was measured row by row, in the test set's order. Raises IntegrityError when a report does not hold it."""
+    return {evaluation.evaluation_id: _examples(evaluation) for evaluation in evaluations}
+
+
+def _examples(evaluation: Evaluation) -> tuple[ExampleResult, ...]:
+    data = _per_example(evaluation)
+    try:
+        return tuple(ExampleResult.model_validate_json(line) for line in data.splitlines())
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise IntegrityError(f"{PER_EXAMPLE} of evaluation {evaluation.evaluation_id}: {reason}") from error
+
+
+def _per_example(evaluation: Evaluation) -> bytes:
+    """The file's bytes, as the recorded outcome promises them."""
+    label = f"evaluation {evaluation.evaluation_id}"
+    if not isinstance(evaluation.outcome, Scored) or evaluation.report is None:
+        raise IntegrityError(f"{label} has no value with a report")
+    path = ports().artifacts.fetch(evaluation.report, cache_folder()) / PER_EXAMPLE
+    if not path.is_file() or path.stat().st_size > EXAMPLES_MOST_BYTES:
+        raise IntegrityError(f"the report of {label} has no {PER_EXAMPLE} of at most {EXAMPLES_MOST_BYTES} bytes")
+    data = path.read_bytes()
+    if sha256_hex(data) != evaluation.outcome.per_example_sha256:
+        raise IntegrityError(f"{PER_EXAMPLE} in the report of {label} is not the one that its outcome names")
+    return data

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from core.ids import Hotkey, TournamentId
+from core.challenge import ChallengePlan
+from core.ids import ChallengeId, Hotkey, TournamentId
 from core.tournament import (
     Entry,
+    HaltCause,
     RoundPlan,
     RoundResult,
     TitleResult,
@@ -30,7 +32,7 @@ def open_row(tournament: Tournament) -> Tournament:
 
 @task(**EFFECT)
 def open_tournaments() -> list[TournamentState]:
-    """Tournaments that are collecting or active."""
+    """Tournaments that are collecting, active or halted."""
     store = ports().tournaments
     return [store.load(tournament_id) for tournament_id in store.open_ids()]
 
@@ -57,8 +59,13 @@ def record_entries(tournament_id: TournamentId, entries: Sequence[Entry], seed: 
 
 
 @task(task_run_name="record-{plan.round_id}", **EFFECT)
-def record_round(tournament_id: TournamentId, plan: RoundPlan) -> None:
-    ports().tournaments.record_round(tournament_id, plan)
+def record_round(tournament_id: TournamentId, plan: RoundPlan, after: RoundResult | None) -> None:
+    ports().tournaments.record_round(tournament_id, plan, after)
+
+
+@task(task_run_name="replace-{plan.challenge_id}", **EFFECT)
+def replan_challenge(challenge_id: ChallengeId, plan: ChallengePlan) -> None:
+    ports().tournaments.replan_challenge(challenge_id, plan)
 
 
 @task(task_run_name="close-{result.round_id}", **EFFECT)
@@ -67,8 +74,18 @@ def record_result(result: RoundResult) -> None:
 
 
 @task(task_run_name="crown-{title.winner}", **EFFECT)
-def record_crown(tournament_id: TournamentId, title: TitleResult) -> None:
-    ports().tournaments.crown(tournament_id, title)
+def record_crown(tournament_id: TournamentId, title: TitleResult, after: RoundResult | None) -> None:
+    ports().tournaments.crown(tournament_id, title, after)
+
+
+@task(task_run_name="revise-title-of-{tournament_id}", **EFFECT)
+def record_revised_title(tournament_id: TournamentId, title: TitleResult, revision: int) -> None:
+    ports().tournaments.revise_title(tournament_id, title, revision)
+
+
+@task(task_run_name="disqualify-{hotkey}", **EFFECT)
+def disqualify_entrant(tournament_id: TournamentId, hotkey: Hotkey, reason: str) -> None:
+    ports().tournaments.disqualify(tournament_id, hotkey, reason)
 
 
 @task(task_run_name="cancel-{tournament_id}", **EFFECT)
@@ -77,5 +94,5 @@ def cancel_tournament(tournament_id: TournamentId, reason: str) -> None:
 
 
 @task(task_run_name="halt-{tournament_id}", **EFFECT)
-def halt_tournament(tournament_id: TournamentId, reason: str) -> None:
-    ports().tournaments.halt(tournament_id, reason)
+def halt_tournament(tournament_id: TournamentId, cause: HaltCause, reason: str, decide_by_block: int) -> None:
+    ports().tournaments.halt(tournament_id, cause, reason, decide_by_block)

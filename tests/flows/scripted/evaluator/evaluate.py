@@ -26,7 +26,7 @@ examples = [
 lines = b"".join(canonical(example) + b"\n" for example in examples)
 outcome = {
     "type": "scored",
-    "loss": loss,
+    "value": loss,
     "weight": len(rows),
     "rows": len(rows),
     "per_example_sha256": sha256(lines),
