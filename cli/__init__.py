@@ -31,7 +31,15 @@ def god() -> None:
     """Gradients on Demand: tournaments of training scripts. State lives in ./var, or where GOD_STATE says."""
 
 
-for command in (services.up, services.down, services.status, services.migrate, audit.reevaluate, draw.draw, simulate.simulate):
+for command in (
+    services.up,
+    services.down,
+    services.status,
+    services.migrate,
+    audit.reevaluate,
+    draw.draw,
+    simulate.simulate,
+):
     app.command()(command)
 app.add_typer(tournaments.app, name="tournament")
 app.add_typer(audit.weights_app, name="weights")

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+from core.chain import Transfer
 from core.compute import Lease
 from core.errors import LeaseHeldError, NoCapacityError, StaleStateError
 from core.evaluation import EvaluationPurpose
@@ -98,6 +99,38 @@ def test_entries_and_rounds_are_recorded_once(crowd: PostgresStores) -> None:
     assert at_once(8, lambda _: crowd.tournaments.record_round(builders.TEXT_1, plan)) == [None] * 8
     assert (crowd.count("entries"), crowd.count("trainings")) == (2, 2)
     assert [event["event"] for event in crowd.events.since(0)] == ["opened", "entries recorded", "round drawn"]
+
+
+def test_one_balance_pays_for_one_of_two_tournaments(crowd: PostgresStores) -> None:
+    """Two kinds close at once, and each was judged while the money was there."""
+    coldkey, fee = builders.coldkey(1), 200
+    paid = Transfer(transfer_id="t", sender=coldkey, amount_rao=fee, block_number=1)
+    crowd.ledger.deposit("5Collection", [paid], 0, 1)
+    rules, kinds = {"fee_rao": fee}, list(TournamentKind)
+    opened = [crowd.tournaments.open(builders.tournament(1, kind, rules=rules)).tournament_id for kind in kinds]
+    seed, entries = builders.sha256("seed"), builders.entries(1)
+    got = at_once(8, lambda number: crowd.tournaments.record_entries(opened[number % 2], entries, seed))
+    assert {type(result) for result in got} == {type(None), StaleStateError}
+    assert crowd.ledger.balances() == {coldkey: 0}
+    assert sorted(crowd.tournaments.load(id_).tournament.status for id_ in opened) == ["active", "collecting"]
+
+
+def test_a_transfer_that_many_read_at_once_is_entered_once(crowd: PostgresStores) -> None:
+    transfers = [
+        Transfer(transfer_id=f"t{n}", sender=builders.coldkey(n % 3), amount_rao=1, block_number=1) for n in range(30)
+    ]
+    assert at_once(THREADS, lambda _: crowd.ledger.deposit("5Collection", transfers, 0, 1)) == [None] * THREADS
+    assert sum(crowd.ledger.balances().values()) == crowd.count("ledger") == 30
+
+
+def test_fees_go_back_once_however_many_cancel(crowd: PostgresStores) -> None:
+    crowd.ledger.deposit(
+        "5Collection", [Transfer(transfer_id="t", sender=builders.coldkey(1), amount_rao=200, block_number=1)], 0, 1
+    )
+    id_ = crowd.tournaments.open(builders.tournament(rules={"fee_rao": 200})).tournament_id
+    crowd.tournaments.record_entries(id_, builders.entries(1), builders.sha256("seed"))
+    assert at_once(THREADS, lambda _: crowd.tournaments.cancel(id_, "too few entrants")) == [None] * THREADS
+    assert crowd.ledger.balances() == {builders.coldkey(1): 200} and crowd.count("ledger") == 3
 
 
 def test_the_newest_token_wins_and_there_is_one_attempt(crowd: PostgresStores, training: TrainingId) -> None:

@@ -11,6 +11,7 @@ from core.compute import Ending
 from core.errors import Fault, StaleStateError
 from core.evaluation import EvaluationPurpose
 from core.ids import TrainingId
+from core.ledger import LedgerKind
 from core.tournament import EntryStatus, RoundPlan, RoundStatus, RoundType, TournamentKind, TournamentStatus
 from core.training import WorkStatus
 from gateways.postgres.database import Database
@@ -27,6 +28,7 @@ ENUMS = {
     "entry_status": EntryStatus,
     "evaluation_purpose": EvaluationPurpose,
     "fault": Fault,
+    "ledger_kind": LedgerKind,
     "round_status": RoundStatus,
     "round_type": RoundType,
     "tournament_kind": TournamentKind,
@@ -40,9 +42,21 @@ TOLD_TO_THE_CHAIN = [
     "UPDATE weight_settings SET block_number = 1, receipt = '{}', confirmed_at = now()",
     "INSERT INTO chain_blocks VALUES (0, repeat('0', 64), now())",
     "INSERT INTO chain_commitments (netuid, hotkey, payload, block_number) VALUES (1, 'h', 'p', 0)",
+    """
+    INSERT INTO chain_registrations (netuid, uid, hotkey, coldkey, stake_rao, block_number)
+    VALUES (1, 0, 'h', 'c', 1, 0)""",
+    "INSERT INTO chain_transfers (sender, receiver, amount_rao, block_number) VALUES ('c', 'a', 1, 0)",
+    "INSERT INTO ledger (coldkey, kind, amount_rao, transfer_id, block_number) VALUES ('c', 'deposit', 1, 't', 0)",
     "INSERT INTO chain_weights (netuid, block_number, version_key, weights) VALUES (1, 0, 1, '{}')",
 ]
 HALTED = '{"cause": "platform", "decide_by_block": 900}'
+_MOVEMENT = """
+    INSERT INTO ledger (coldkey, kind, amount_rao, tournament_id, hotkey)
+    SELECT coldkey, '{kind}', {amount}, tournament_id, hotkey FROM entries WHERE position = 1"""
+_PAID = f"""
+    INSERT INTO ledger (coldkey, kind, amount_rao, transfer_id, block_number)
+    SELECT coldkey, 'deposit', 50, 't', 1 FROM entries WHERE position = 1;
+    {_MOVEMENT.format(kind="fee", amount="-5")};"""
 NEVER_TRUE = {
     "active without a seed": "UPDATE tournaments SET seed = NULL",
     "collecting again": "UPDATE tournaments SET status = 'collecting'",
@@ -116,6 +130,22 @@ NEVER_TRUE = {
     "an ending without an end": "UPDATE attempts SET ending = 'finished'",
     "an owner without a holder": "UPDATE leases SET owner = 'x' WHERE owner IS NULL",
     "a confirmation without a block": "UPDATE weight_settings SET confirmed_at = now()",
+    "money from nowhere": "INSERT INTO ledger (coldkey, kind, amount_rao) VALUES ('c', 'deposit', 5)",
+    "a deposit that takes": """
+        INSERT INTO ledger (coldkey, kind, amount_rao, transfer_id, block_number)
+        VALUES ('c', 'deposit', -5, 't', 1)""",
+    "a fee that gives": _MOVEMENT.format(kind="fee", amount="5"),
+    "a fee that is not covered": _MOVEMENT.format(kind="fee", amount="-5"),
+    "a refund without a fee": _MOVEMENT.format(kind="refund", amount="5"),
+    "a fee for no entry": """
+        INSERT INTO ledger (coldkey, kind, amount_rao, transfer_id, block_number) VALUES ('c', 'deposit', 5, 't', 1);
+        INSERT INTO ledger (coldkey, kind, amount_rao, tournament_id, hotkey)
+        VALUES ('c', 'fee', -5, 'text-0001', 'x')""",
+    "a fee that is taken twice": _PAID + _MOVEMENT.format(kind="fee", amount="-5"),
+    "a refund that is higher than its fee": _PAID + _MOVEMENT.format(kind="refund", amount="6"),
+    "a refund that is given twice": _PAID + 2 * (_MOVEMENT.format(kind="refund", amount="5") + ";"),
+    "transfers that are read and unread": "INSERT INTO ledger_cursors VALUES ('a', -2)",
+    "cancelled at no time": "UPDATE tournaments SET status = 'cancelled', reason = 'r'",
     "an event about nothing": "INSERT INTO events (subject, event) VALUES ('', 'happened')",
 }
 FINAL = {
@@ -132,6 +162,9 @@ FINAL = {
     "disqualifications": "reason = 'another'",
     "chain_blocks": "block_number = 7",
     "chain_commitments": "payload = 'another'",
+    "chain_registrations": "stake_rao = 7",
+    "chain_transfers": "amount_rao = 7",
+    "ledger": "amount_rao = 7",
     "chain_weights": "weights = '{}'",
 }
 NEVER_DELETED = sorted(set(FINAL) - {"trainings", "tournaments"})
@@ -190,9 +223,10 @@ def test_a_finished_tournament_takes_nothing_else(over: PostgresStores, change: 
         _execute(over.database, f"UPDATE tournaments SET {change}")
 
 
-def test_events_are_not_truncated(postgres: PostgresStores) -> None:
+@pytest.mark.parametrize("table", ["events", "ledger"])
+def test_the_record_is_not_truncated(postgres: PostgresStores, table: str) -> None:
     with pytest.raises(psycopg.errors.RestrictViolation):
-        _execute(postgres.database, "TRUNCATE events")
+        _execute(postgres.database, f"TRUNCATE {table}")
 
 
 def test_a_refusal_of_the_schema_is_a_stale_state(database: Database) -> None:
