@@ -75,12 +75,16 @@ def judge_entries(
     Args:
         collection_address: Where fees are paid to; a refusal for a missing fee names it.
     """
-    challengers = [fact for fact in facts if (fact.hotkey, fact.tree) != (champion.hotkey, champion.tree)]
-    challengers.sort(key=_seniority)
+    challengers = sorted((fact for fact in facts if not _defends(fact, champion)), key=_seniority)
     taken = _Taken(champion, rules, collection_address)
     reasons = {fact.hotkey: taken.objection(fact) for fact in challengers}
     reasons |= _outstaked([fact for fact in challengers if reasons[fact.hotkey] is None], rules)
     return [_entry(fact, reasons[fact.hotkey]) for fact in challengers]
+
+
+def _defends(fact: EntryFacts, champion: Champion) -> bool:
+    is_same = fact.tree == champion.tree or _words(fact) == (champion.repository, champion.commit)
+    return fact.hotkey == champion.hotkey and is_same
 
 
 def _seniority(fact: EntryFacts) -> tuple[int, Hotkey]:

@@ -125,12 +125,15 @@ def test_a_copy_of_a_refused_entry_is_not_a_copy():
 
 
 def test_the_champions_own_commitment_to_it_is_no_entry():
+    """Whether or not it could pay for one, so that its repository was never fetched."""
     champion = builders.champion(1)
-    assert judged(facts(1, tree=champion.tree), champion=champion) == []
+    assert judged(facts(1, tree=champion.tree, payload=builders.claim(5).payload), champion=champion) == []
+    assert judged(facts(1, tree=None), champion=champion, rules=rules(fee_rao=FEE)) == []
 
 
 def test_the_champion_may_enter_newer_code():
-    assert reason(facts(1, tree=builders.source("new")), champion=builders.champion(1)) is None
+    newer = facts(1, tree=builders.source("new"), payload=builders.claim(5).payload)
+    assert reason(newer, champion=builders.champion(1)) is None
 
 
 def test_a_coldkeys_earliest_entries_keep_their_places():
