@@ -13,7 +13,7 @@ from tournament.rules import TournamentRules
 from tournament.scoring import Result, results_of
 
 SPARE_MEETINGS = 3
-"""So often a pair meets again because our side failed; then the earlier entry goes through."""
+"""So often a pair meets again because our side failed; then what counts decides, or the earlier entry goes through."""
 
 Meeting = tuple[Result, Result]
 
@@ -46,17 +46,27 @@ def judge_pair(
     if (last[0].value is None) != (last[1].value is None):
         better = last[0] if last[1].value is None else last[1]
         return PairVerdict(better.contestant, "only one of the two has a valid result")
-    return _by_gains(first, second, counted, rules, examples)
+    is_last = len(counted) > rules.pairs.deciders or not _may_meet_again(len(pairs), rules)
+    return _by_gains(first, second, counted, is_last, rules, examples)
+
+
+def _may_meet_again(meetings_: int, rules: TournamentRules) -> bool:
+    return meetings_ <= rules.pairs.deciders + SPARE_MEETINGS
 
 
 def _unplayed(first: Contestant, meetings_: int, rules: TournamentRules) -> PairVerdict:
-    if meetings_ <= rules.pairs.deciders + SPARE_MEETINGS:
+    if _may_meet_again(meetings_, rules):
         return PairVerdict(None, "our side failed at it; the pair meets again", is_undecided=True)
     return PairVerdict(first, "our side failed at every challenge of the pair; the earlier entry goes through")
 
 
 def _by_gains(
-    first: Contestant, second: Contestant, counted: Sequence[Meeting], rules: TournamentRules, examples: Examples
+    first: Contestant,
+    second: Contestant,
+    counted: Sequence[Meeting],
+    is_last: bool,
+    rules: TournamentRules,
+    examples: Examples,
 ) -> PairVerdict:
     measured = [(a, b, gain) for a, b in counted if (gain := gain_of(a, b)) is not None]
     if not measured:
@@ -64,7 +74,7 @@ def _by_gains(
     gains, errors = [gain for _, _, gain in measured], [error_of(a, b, examples) for a, b, _ in measured]
     mean, needed = mean_gain(gains), rules.pairs.clearance * mean_error(errors, rules.training_noise)
     gap = interval(second, gains, errors, rules.training_noise)
-    if abs(mean) < needed and len(counted) <= rules.pairs.deciders:
+    if abs(mean) < needed and not is_last:
         return PairVerdict(None, f"a gain of {mean:.4%} does not decide; the pair meets again", True, gap)
     return PairVerdict(second if mean < 0 else first, _told(mean, len(gains)), gap=gap)
 

@@ -116,20 +116,23 @@ def _plan(
     rules: TournamentRules,
     catalogue: Catalogue,
 ) -> ChallengePlan:
-    """Everything of it is drawn under its label: its name, and for a replacement its number."""
+    """Everything of it is drawn under its label: its name, and for a replacement its number.
+
+    Only whether its model is a big one is always drawn under its name: a replacement's is of like size.
+    """
     dataset = _pick_dataset(label, kind, seed, rules, catalogue)
     return ChallengePlan(
         challenge_id=id_,
         kind=kind,
         seed=digest(seed, f"{label}:seed"),
-        model=_pick_model(label, _model_range(label, type_, seed, rules), seed, catalogue),
+        model=_pick_model(label, _model_range(id_, type_, seed, rules), seed, catalogue),
         dataset=dataset,
         training_seconds=_training_seconds(label, type_, dataset.rows, seed, rules),
     )
 
 
-def _model_range(label: str, type_: RoundType, seed: str, rules: TournamentRules) -> Parameters:
-    is_big = Decimal(number(seed, f"{label}:big", SCALE)) / SCALE < rules.big_model_share
+def _model_range(id_: ChallengeId, type_: RoundType, seed: str, rules: TournamentRules) -> Parameters:
+    is_big = Decimal(number(seed, f"{id_}:big", SCALE)) / SCALE < rules.big_model_share
     return rules.big_models if type_ is RoundType.TITLE and is_big else rules.models[type_]
 
 

@@ -1,7 +1,7 @@
 """Which rounds, results and challenges of a tournament's state are in force: not those that a revision superseded."""
 
 from core.challenge import Challenge
-from core.ids import CHAMPION, MIRROR, Contestant
+from core.ids import CHAMPION, MIRROR, Contestant, Hotkey
 from core.tournament import EntryStatus, Group, Round, RoundResult, RoundStatus, RoundType, TournamentState
 
 
@@ -33,7 +33,7 @@ def contenders_of(state: TournamentState) -> list[Contestant]:
         accepted = [entry for entry in state.entries if entry.status is EntryStatus.ACCEPTED]
         return [Contestant(e.hotkey) for e in accepted if e.hotkey not in state.disqualified]
     through = [standing.contestant for standing in result.standings if standing.advances]
-    return [contestant for contestant in through if contestant not in (CHAMPION, MIRROR)]
+    return [c for c in through if c not in (CHAMPION, MIRROR) and Hotkey(c) not in state.disqualified]
 
 
 def undecided_pairs(state: TournamentState) -> list[tuple[Contestant, ...]]:

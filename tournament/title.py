@@ -156,6 +156,8 @@ def _verdict(boss: Result, rival: Result, margin: Decimal) -> tuple[Contestant |
     if boss.value is None:
         return rival.contestant, "only the challenger has a valid result"
     old, new, share = Fraction(boss.value), Fraction(rival.value), Fraction(margin)
+    if new == old:
+        return CHAMPION, "a tie; the champion keeps it"
     if boss.direction is Direction.SCORE:
         takes = new >= old + share * abs(old)
         return (rival.contestant if takes else CHAMPION), f"the margin is {margin} of the champion's score, either sign"

@@ -68,6 +68,16 @@ def test_our_failure_costs_nobody_anything():
     assert through(state, 0) == {ONE, TWO} and through(state, 1) == {TWO}
 
 
+@pytest.mark.parametrize(("first", "second"), [([], 1), ([(1.0, 0.999)], 2), ([(0.999, 1.0)], 1)])
+def test_a_pair_that_we_keep_failing_at_comes_to_an_end(first, second):
+    """After a first meeting that did not decide, that one decides after all; without any the earlier entry goes on."""
+    lost = ["ours: lost"] * 20
+    state = played([a for a, _ in first] + lost, [b for _, b in first] + [1.0] * 20)
+    through_last = [s.contestant for s in state.results[-2].standings if s.advances]
+    assert through_last == [Contestant(builders.hotkey(second))]
+    assert len([r for r in state.rounds if r.plan.type is RoundType.KNOCKOUT]) == RULES.pairs.deciders + 4
+
+
 def test_neither_goes_through_when_both_failed_by_themselves():
     state = played(["crashed"], ["crashed"])
     assert through(state) == set() and not state.tournament.title.changed_hands

@@ -9,8 +9,8 @@ from core.challenge import Catalogue, ChallengeKind
 from core.ids import CHAMPION
 from core.tournament import RoundType
 from tests import builders
-from tests.tournament.states import CATALOGUE, active
-from tournament.programme import draw_round
+from tests.tournament.states import CATALOGUE, active, with_round
+from tournament.programme import draw_round, replacement
 from tournament.rules import CLASSIC_TEXT, DEMO, NAMED, HoursBand, TournamentRules, named
 
 seeds = st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -81,6 +81,17 @@ def test_only_kinds_that_the_hub_has_are_drawn():
 def test_a_hub_that_cannot_serve_is_named(catalogue, message):
     with pytest.raises(ValueError, match=message):
         plans(14, "5e" * 32, catalogue=catalogue)
+
+
+@given(seeds)
+def test_a_replacement_of_any_challenge_has_its_kind_and_a_model_of_like_size(seed):
+    """A big model's as well: whether it is big is not drawn again."""
+    state = active(builders.entries(1), CLASSIC_TEXT, seed)
+    state = with_round(state, draw_round(state, 1, CLASSIC_TEXT, WIDE))
+    for challenge in state.challenges:
+        plan = replacement(state, challenge.challenge_id, CLASSIC_TEXT, WIDE)
+        assert (plan.kind, plan.replacement) == (challenge.plan.kind, 1) and plan.seed != challenge.plan.seed
+        assert abs(plan.model.parameters / challenge.plan.model.parameters - 1) <= 0.2
 
 
 def test_the_demo_sets_its_own_clock():

@@ -7,6 +7,7 @@ from core.tournament import RoundType
 from tests import builders
 from tests.tournament.states import CATALOGUE, VALUES, active, by_skill, closed, play, played, prepared, with_round
 from tournament.programme import draw_round
+from tournament.rounds import contenders_of
 from tournament.rules import CLASSIC_TEXT, DEMO
 
 losses = st.one_of(VALUES, st.sampled_from(["crashed: exit code 1", "refused: not a fine-tune"]))
@@ -74,6 +75,16 @@ def test_a_bye_goes_through_without_a_training():
     standings = closed(played(state, by_skill(miners([1.0, 1.1, 1.2]))), 1, DEMO).results[0].standings
     (bye,) = [s for s in standings if s.reason == "bye"]
     assert bye.advances and bye.value is None
+
+
+def test_the_disqualified_go_no_further_not_even_by_a_bye():
+    state = active(builders.entries(3), DEMO)
+    state = prepared(with_round(state, draw_round(state, 1, DEMO, CATALOGUE)))
+    state = closed(played(state, by_skill(miners([1.0, 1.1, 1.2]))), 1, DEMO)
+    through = {s.contestant for s in state.results[0].standings if s.advances}
+    assert len(through) == 2 and set(contenders_of(state)) == through
+    for gone in through:
+        assert {gone, *contenders_of(state.model_copy(update={"disqualified": {gone: "copied"}}))} == through
 
 
 def test_a_pair_without_a_valid_result_sends_nobody_on():

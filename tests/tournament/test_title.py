@@ -42,6 +42,7 @@ def _match(champion: float | str, challenger: float | str, streak: int = 1) -> T
         ("crashed", "crashed", False),
         ("refused: not a fine-tune", 3.0, True),
         (1.0, 1.0, False),
+        (0.0, 0.0, False),
     ],
 )
 def test_who_takes_the_title(champion, challenger, changes):
