@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +14,9 @@ from core.errors import IntegrityError, PrerequisiteError
 from core.evaluation import Evaluation, Scored
 from core.ids import EvaluationId, Hotkey
 from core.tournament import WeightSetting
+
+if TYPE_CHECKING:
+    from tournament.evidence import Evidence
 
 weights_app = typer.Typer(no_args_is_help=True, help="The weights and the evidence that they follow from.")
 console = Console()
@@ -72,15 +76,26 @@ def recompute(
 ) -> None:
     """Derive the weights from an evidence document alone. Exits 1 when recorded weights differ in a single digit."""
     from tournament import weights
-    from tournament.evidence import Evidence
 
     document, recorded = (evidence.read_bytes(), None) if evidence else _published()
-    derived = weights.of(Evidence.model_validate_json(document))
+    derived = weights.of(_parsed(document))
     console.print(weights_table(derived, "Weights that follow from the evidence"), soft_wrap=True)
     if recorded is not None and recorded.weights != derived:
         raise IntegrityError(f"{recorded.setting_id} records other weights than its evidence gives")
     if recorded is not None:
         console.print(f"equal to the recorded {recorded.setting_id}, to the last digit", style="green")
+
+
+def _parsed(document: bytes) -> "Evidence":
+    """Raises IntegrityError for bytes that are no evidence, or contradict themselves."""
+    from tournament.evidence import Evidence
+
+    try:
+        return Evidence.model_validate_json(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise IntegrityError(f"this is no evidence that this version can read: {place}: {first['msg']}") from error
 
 
 def _published() -> tuple[bytes, WeightSetting]:

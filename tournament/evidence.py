@@ -122,7 +122,7 @@ def tournament_evidence(
 
 
 def _standings(state: TournamentState) -> tuple[RoundResult, ...]:
-    closed = {round_.plan.round_id for round_ in live_rounds(state) if round_.status is RoundStatus.CLOSED}
+    closed = {round_.plan.round_id for round_ in state.rounds if round_.status is RoundStatus.CLOSED}
     return tuple(result for result in state.results if result.round_id in closed)
 
 

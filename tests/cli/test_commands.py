@@ -1,5 +1,6 @@
 """`god` as an operator and an auditor use it, against the in-memory twins."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_recorded_weights_that_do_not_follow_from_their_evidence_are_told(world:
     false = recorded(world, {builders.hotkey(2): "1.000000000000"})
     code, output = god("weights", "recompute")
     assert code != 0 and f"{false.setting_id} records other weights" in output
+
+
+def test_evidence_that_contradicts_itself_is_one_line(setting: WeightSetting, world: Ports, tmp_path: Path) -> None:
+    document = json.loads(world.artifacts.get_bytes(setting.evidence))
+    document["tournaments"][0]["positions"].reverse()
+    (tmp_path / "evidence.json").write_text(json.dumps(document))
+    code, output = god("weights", "recompute", str(tmp_path / "evidence.json"))
+    assert code != 0 and "tournaments.0: Value error, text-0001: the positions do not follow" in output
+    assert "Traceback" not in output
 
 
 def test_without_weights_the_way_to_them_is_named(world: Ports) -> None:

@@ -135,6 +135,8 @@ def test_u16_keeps_order_and_has_its_largest_at_the_top(units):
 def test_who_left_the_subnet_gives_to_the_burn_hotkey():
     shares, uids = {Hotkey("gone"): "0.75", Hotkey("here"): "0.25"}, {Hotkey("here"): 3, made.BURN: 0}
     assert weights.to_u16(shares, uids, made.BURN) == {0: 65535, 3: 21845}
+    shares = {Hotkey("gone"): "0.5", made.BURN: "0.25", Hotkey("here"): "0.25"}
+    assert weights.to_u16(shares, uids, made.BURN) == {0: 65535, 3: 21845}
 
 
 def test_without_a_burn_hotkey_nothing_is_set():

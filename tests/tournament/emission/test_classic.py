@@ -52,6 +52,7 @@ def test_ties_have_their_average_rank():
     half = rank_shares([1, 2], CLASSIC_TEXT.emission)[1]
     assert round((half * ALL) ** 2, 30) == round(Fraction(3, 10) ** 3, 30)
     assert rank_shares([3], CLASSIC_TEXT.emission) == [Fraction(3, 10) / ALL]
+    assert rank_shares([2, 1], CLASSIC_TEXT.emission)[1] == Fraction(9, 100) / ALL
 
 
 def test_the_best_of_a_challenge_earns_its_round_number():

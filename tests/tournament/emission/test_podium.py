@@ -9,6 +9,7 @@ from tests import builders
 from tests.tournament.emission import documents as made
 from tournament import weights
 from tournament.emission.podium import mean_entrants, place_shares, pools_of
+from tournament.positions import final_positions
 from tournament.rules import CALIBRATED_TEXT
 
 OUTS = [[5, 6, 7, 8], [3, 4], [2]]
@@ -52,13 +53,23 @@ def test_one_hotkey_with_two_places_has_both():
     assert shares == {builders.hotkey(1): FIRST + SECOND, builders.hotkey(2): THIRD}
 
 
-def test_level_contestants_share_their_places():
-    """Both of the last pair failed: nobody challenged, and they are both third."""
+def level_third():
+    """Nobody challenged: both of the last pair failed, and are third."""
     document = made.podium([[5, 6], [3, 4], [1, 2]], challenger=None)
-    level = [place.model_copy(update={"position": 3}) for place in document.positions if place.round_number == 3][1:]
-    positions = (document.positions[0], *level, *document.positions[3:])
-    shares = place_shares(document.model_copy(update={"positions": positions}))
-    assert shares == {builders.hotkey(1): THIRD / 2, builders.hotkey(2): THIRD / 2, made.OLD: 1 - THIRD}
+    *others, last = document.standings
+    failed = last.model_copy(update={"standings": tuple(s.model_copy(update={"rank": 1}) for s in last.standings)})
+    results = (*others, failed)
+    positions = final_positions(document.title, results)
+    return document.model_copy(update={"standings": results, "positions": positions})
+
+
+def test_level_contestants_share_their_places():
+    """Two are third: of three paid places they share one, of four two."""
+    pair = builders.hotkey(1), builders.hotkey(2)
+    assert place_shares(level_third()) == {made.OLD: 1 - THIRD, **dict.fromkeys(pair, THIRD / 2)}
+    four = CALIBRATED_TEXT.emission.model_copy(update={"places": 4})
+    shares = place_shares(level_third().model_copy(update={"emission": four}))
+    assert shares == {made.OLD: Fraction(80, 85), **dict.fromkeys(pair, Fraction(5, 85) / 2)}
 
 
 def test_after_the_runner_ups_days_the_champion_has_all():
