@@ -135,7 +135,7 @@ class PodiumEmission(Frozen):
     rank_ratio: Share = Decimal("0.25")
     """A place earns this share of the place before."""
     runner_up_days: int = 7
-    """The second is paid so long after the end; then its share goes to the champion."""
+    """Places after the first are paid so long after the end; then their shares go to the champion."""
 
 
 Emission = Annotated[PoolEmission | PodiumEmission, Field(discriminator="policy")]
