@@ -1,0 +1,1 @@
+"""Reward functions as text: their form, their identity and our own collection. Nothing here runs one."""
