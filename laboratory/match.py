@@ -27,12 +27,14 @@ def most_challenges(rules: TournamentRules) -> int:
 
 
 def measured_gains(skill: Array, challenges: int, world: World, rng: np.random.Generator) -> Array:
-    """Gains of challengers with these true gains: skill's shape + (challenges,). Who alone has no result: ∓∞."""
+    """Gains of challengers with these true gains, of the shape skill's + (challenges,).
+
+    Who alone has no valid result is infinitely far behind; where both have none the gain is 0.
+    """
     gains = skill[..., None] + normal(rng, (*skill.shape, challenges)) * world.gain_sd
     if world.failure_rate:
         challenger, champion = rng.random((2, *gains.shape)) < world.failure_rate
-        gains[champion] = np.inf
-        gains[challenger] = -np.inf
+        gains[champion], gains[challenger], gains[champion & challenger] = np.inf, -np.inf, 0.0
     return gains
 
 

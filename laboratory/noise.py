@@ -61,7 +61,7 @@ def fit(titles: Iterable[TitleResult], world: World) -> NoiseModel:
         return stated(world, f"stated, not measured: the store has {len(duels)} duels and {LEAST_DUELS} are needed")
     example_sd = _example_sd([challenge for match in played for challenge in match], world)
     squares = fmean(float(challenge.mirror_gain or 0) ** 2 for challenge in duels)
-    low, high = (squares * len(duels) / quantile for quantile in stats.chi2.ppf([0.975, 0.025], len(duels)))
+    low, high = (squares * len(duels) / float(stats.chi2.ppf(level, len(duels))) for level in (0.975, 0.025))
     training = _training_nats(squares, example_sd, world)
     return NoiseModel(
         seed_noise=training,

@@ -76,7 +76,7 @@ def simulate(rules: TournamentRules, world: World, noise: NoiseModel, gain: floa
     world = noise.applied(world)
     null, better = play(rules, world, 0.0, seasons, seed), play(rules, world, gain, seasons, seed)
     equals = play(rules, replace(world, field_spread=0.0), 0.0, seasons, seed)
-    hours = Scenarios(null=null.hours / null.tournaments, gain=better.hours / better.tournaments)
+    hours = Scenarios(null=null.hours_per_tournament, gain=better.hours_per_tournament)
     return Report(
         rules=rules.name,
         seasons=seasons,
@@ -90,15 +90,13 @@ def simulate(rules: TournamentRules, world: World, noise: NoiseModel, gain: floa
         false_dethronings_per_year_interval=rate_interval(null.titles, seasons),
         false_dethronings_if_all_are_equal=equals.titles / seasons,
         false_dethronings_if_all_are_equal_interval=rate_interval(equals.titles, seasons),
-        power=share(better.best_titles, better.best_plays),
+        power=better.power,
         power_interval=share_interval(better.best_titles, better.best_plays),
         best_entrant_wins=better.best_plays / better.tournaments,
         best_holds_title=better.best_titles / better.tournaments,
         title_changes=better.titles / better.tournaments,
         challenger_shortfall=gain - better.challenger_gain / better.tournaments,
-        title_challenges=Scenarios(
-            null=null.challenges / null.tournaments, gain=better.challenges / better.tournaments
-        ),
+        title_challenges=Scenarios(null=null.challenges_per_match, gain=better.challenges_per_match),
         gpu_hours_per_tournament=hours.average,
         gpu_hours=hours,
         without_early_stopping=_whole(null, better),
@@ -115,14 +113,10 @@ def _alpha(rules: TournamentRules, world: World) -> float | None:
 def _whole(null: Tally, better: Tally) -> Whole:
     return Whole(
         false_dethronings_per_year=null.whole_titles / null.seasons,
-        power=share(better.whole_best_titles, better.best_plays),
-        gpu_hours_per_tournament=(null.whole_hours + better.whole_hours) / 2 / null.tournaments,
+        power=better.whole_best_titles / better.best_plays if better.best_plays else None,
+        gpu_hours_per_tournament=(null.whole_hours_per_tournament + better.whole_hours_per_tournament) / 2,
         title_challenges=null.whole_challenges / null.tournaments,
     )
-
-
-def share(count: int, of: int) -> float | None:
-    return count / of if of else None
 
 
 def share_interval(count: int, of: int) -> Interval | None:

@@ -35,6 +35,23 @@ class Tally:
     whole_challenges: int = 0
     whole_hours: float = 0.0
 
+    @property
+    def power(self) -> float | None:
+        """Share of the matches of the best entrant that it won; None without such a match."""
+        return self.best_titles / self.best_plays if self.best_plays else None
+
+    @property
+    def hours_per_tournament(self) -> float:
+        return self.hours / self.tournaments
+
+    @property
+    def whole_hours_per_tournament(self) -> float:
+        return self.whole_hours / self.tournaments
+
+    @property
+    def challenges_per_match(self) -> float:
+        return self.challenges / self.tournaments
+
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
