@@ -1,5 +1,6 @@
-"""`god tournament …`: look at tournaments, and let a halted one go on."""
+"""`god tournament …`: look at tournaments, decide about a halted one, revise what was decided wrongly."""
 
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -9,9 +10,18 @@ from rich.text import Text
 
 from core.errors import PrerequisiteError
 from core.ids import TournamentId
-from core.tournament import Entry, RoundResult, TitleResult, TournamentKind, TournamentState, TournamentStatus
+from core.tournament import (
+    Gap,
+    HaltCause,
+    Halted,
+    RoundResult,
+    RoundStatus,
+    TitleResult,
+    TournamentKind,
+    TournamentState,
+)
 
-app = typer.Typer(no_args_is_help=True, help="Look at tournaments, and let a halted one go on.")
+app = typer.Typer(no_args_is_help=True, help="Look at tournaments, decide about a halted one, revise results.")
 console = Console()
 Id = Annotated[str, typer.Argument(help="A tournament's id; the newest one when left out.")]
 
@@ -25,13 +35,60 @@ def show(tournament_id: Id = "") -> None:
 
 
 @app.command()
-def resume(tournament_id: Id = "") -> None:
-    """Let a halted tournament go on; its unfinished work is tried anew. The sweep starts it within a minute."""
+def resume(
+    tournament_id: Id = "",
+    accept_failures: Annotated[
+        bool, typer.Option("--accept-failures", help="Let the round's failures of ours count; try nothing again.")
+    ] = False,
+) -> None:
+    """Let a halted tournament go on: what failed by our fault is tried again. The sweep starts it within a minute."""
     from gateways.wiring import ports
 
     id_ = _named(tournament_id)
-    ports().tournaments.resume(id_)
-    console.print(f"tournament {id_} goes on; `god tournament show {id_}` tells how far it is")
+    ports().tournaments.resume(id_, accept_failures)
+    how = "with its failures" if accept_failures else "and tries again what our side failed"
+    console.print(f"tournament {id_} goes on {how}; `god tournament show {id_}` tells how far it is")
+
+
+@app.command()
+def cancel(
+    tournament_id: Id = "", reason: Annotated[str, typer.Option(help="Why; everybody can read it.")] = ""
+) -> None:
+    """End an open tournament without a title; its fees go back."""
+    from gateways.wiring import ports
+
+    if not reason:
+        raise PrerequisiteError("say why, for everybody to read: --reason TEXT")
+    id_ = _named(tournament_id)
+    ports().tournaments.cancel(id_, reason)
+    console.print(f"tournament {id_} is cancelled", highlight=False)
+
+
+@app.command()
+def revise(
+    tournament_id: Annotated[str, typer.Argument(help="A tournament's id.")],
+    round_number: Annotated[int, typer.Option("--round", min=0, help="A round's number; 0 is the title.")],
+    disqualify: Annotated[str, typer.Option(help="Hotkey of an entrant whose results count no longer.")] = "",
+    reason: Annotated[str, typer.Option(help="Why it is disqualified; it is published.")] = "",
+) -> None:
+    """Decide a round, or the title, again by what is recorded: the next revision. Nothing is overwritten."""
+    from embedded.addresses import use_services
+    from embedded.state import this_state
+
+    if bool(disqualify) != bool(reason):
+        raise PrerequisiteError("a disqualification needs both, --disqualify HOTKEY and --reason TEXT")
+    use_services(this_state())
+    is_revised = _revised(tournament_id, round_number, disqualify, reason)
+    outcome = "there is a new revision" if is_revised else "the result stays as it is"
+    console.print(f"{outcome}; `god tournament show {tournament_id}` shows it", highlight=False)
+
+
+def _revised(tournament_id: str, round_number: int, disqualify: str, reason: str) -> bool:
+    """Run the flow here."""
+    from flows.revision import revise_tournament
+
+    with console.status("deciding again"):
+        return revise_tournament(tournament_id, round_number, disqualify, reason)
 
 
 def _named(tournament_id: str) -> TournamentId:
@@ -50,39 +107,62 @@ def tournament(state: TournamentState) -> RenderableType:
     """A tournament as tables."""
     about = state.tournament
     head = Text(f"{about.tournament_id}: {about.status}", "bold")
-    if about.status is TournamentStatus.HALTED:
-        head.append(f" ({about.reason}); `god tournament resume {about.tournament_id}` goes on", "red")
-    elif about.reason:
+    if about.reason:
         head.append(f" ({about.reason})")
-    parts: list[RenderableType] = [head, entries(state.entries), *(standings(result) for result in state.results)]
-    return Group(*parts, *([title(about.title)] if about.title else []))
+    parts: list[RenderableType] = [head]
+    if about.halted is not None:
+        parts.append(decision(about.tournament_id, about.halted))
+    parts += [entries(state), *superseded(state), *(standings(result) for result in state.results)]
+    return Group(*parts, *([title(about.title, about.title_revision)] if about.title else []))
 
 
-def entries(given: tuple[Entry, ...]) -> Table:
+def decision(tournament_id: TournamentId, halted: Halted) -> Text:
+    """What an operator can do, and until when."""
+    lines = [
+        f"cause: {halted.cause}; from block {halted.decide_by_block} on it is cancelled",
+        f"`god tournament resume {tournament_id}` tries again what our side failed",
+    ]
+    if halted.cause is HaltCause.FAILURES:
+        lines.append(f"`god tournament resume {tournament_id} --accept-failures` goes on with the failures as they are")
+    lines.append(f"`god tournament cancel {tournament_id} --reason TEXT` ends it, and fees go back")
+    return Text("\n".join(lines), "red")
+
+
+def superseded(state: TournamentState) -> list[Text]:
+    """Rounds that no longer count."""
+    numbers = [r.plan.number for r in state.rounds if r.status is RoundStatus.SUPERSEDED]
+    return [Text(f"Round {number} was superseded: an earlier one was revised") for number in numbers]
+
+
+def entries(state: TournamentState) -> Table:
     table = Table("hotkey", "repository", "commit", "status", "reason", title="Entries", title_justify="left")
-    for entry in given:
-        reason = Text(entry.reason or "")
-        table.add_row(entry.hotkey, Text(entry.repository), entry.commit[:10], entry.status, reason)
+    for entry in state.entries:
+        fallen = state.disqualified.get(entry.hotkey)
+        status, reason = ("disqualified", fallen) if fallen else (entry.status, entry.reason or "")
+        table.add_row(entry.hotkey, Text(entry.repository), entry.commit[:10], status, Text(reason))
     return table
 
 
 def standings(result: RoundResult) -> Table:
     heading = f"Round {result.number}" + (f", revision {result.revision}" if result.revision > 1 else "")
-    table = Table(
-        "group", "rank", "contestant", "nats a token", "goes through", "", title=heading, title_justify="left"
-    )
+    columns = ("group", "rank", "contestant", "value", "gap, 95 %", "goes through", "")
+    table = Table(*columns, title=heading, title_justify="left")
     for standing in result.standings:
-        loss = "–" if standing.value is None else f"{standing.value:.6f}"
+        value, gap = "–" if standing.value is None else f"{standing.value:.6f}", interval(standing.gap)
         blame = f" ({standing.fault})" if standing.fault else ""
         through, reason = "yes" if standing.advances else "", Text(f"{standing.reason or ''}{blame}")
-        table.add_row(standing.group_id, str(standing.rank), standing.contestant, loss, through, reason)
+        table.add_row(standing.group_id, str(standing.rank), standing.contestant, value, gap, through, reason)
     return table
 
 
-def title(result: TitleResult) -> RenderableType:
-    heading = f"Title match, margin {result.threshold}"
+def interval(gap: Gap | None) -> str:
+    return "" if gap is None else f"{Decimal(gap.gain):+.4f} ({Decimal(gap.low):+.4f} … {Decimal(gap.high):+.4f})"
+
+
+def title(result: TitleResult, revision: int) -> RenderableType:
+    heading = f"Title match, margin {result.threshold}" + (f", revision {revision}" if revision > 1 else "")
     table = Table("challenge", "champion", "challenger", "taken by", "why", title=heading, title_justify="left")
     for challenge in result.challenges:
-        losses = ("–" if x is None else f"{x:.6f}" for x in (challenge.champion_value, challenge.challenger_value))
-        table.add_row(challenge.challenge_id, *losses, challenge.winner, challenge.why)
+        values = ("–" if x is None else f"{x:.6f}" for x in (challenge.champion_value, challenge.challenger_value))
+        table.add_row(challenge.challenge_id, *values, challenge.winner, challenge.why)
     return Group(table, Text(f"{result.winner} holds the title: {result.why}", "bold"))

@@ -32,7 +32,7 @@ from torch.nn.functional import cross_entropy
 
 # ── Recipe ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-SEED = 42
+SEED = int(os.environ.get("GOD_SEED", "42"))
 LEARNING_RATE = 5e-5  # peak, full fine-tuning of REFERENCE_PARAMETERS; smaller models take more
 REFERENCE_PARAMETERS, SIZE_EXPONENT = 1e9, 0.6
 LORA_LEARNING_RATE = 2e-4

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from cli import PREREQUISITE_EXIT, app
 from cli.tournaments import tournament as tournament_view
 from core.artifacts import ArtifactKind
-from core.ids import CHAMPION, Contestant
+from core.ids import CHAMPION, Contestant, TournamentId
 from core.ports import Ports
-from core.tournament import HaltCause, TournamentStatus, WeightSetting
+from core.tournament import Gap, HaltCause, RoundType, TournamentStatus, WeightSetting
 from core.value import canonical_json
 from gateways.memory import MemoryCompute, memory_ports
 from gateways.wiring import use_ports
@@ -96,16 +96,73 @@ def test_without_weights_the_way_to_them_is_named(world: Ports) -> None:
     assert code == PREREQUISITE_EXIT and "set-weights/default" in output and "Traceback" not in output
 
 
-def test_a_halted_tournament_is_shown_and_goes_on(world: Ports) -> None:
-    store = world.tournaments
-    opened = store.open(builders.tournament())
+def halted(world: Ports, cause: HaltCause) -> TournamentId:
+    """In its first round."""
+    store, opened = world.tournaments, world.tournaments.open(builders.tournament())
     store.record_entries(opened.tournament_id, builders.entries(2), builders.sha256("seed"))
-    store.halt(opened.tournament_id, HaltCause.PLATFORM, "the engine refused 20 times", 900)
+    store.record_round(opened.tournament_id, builders.round_plan(builders.contestants(1, 2)))
+    store.halt(opened.tournament_id, cause, "the engine refused 20 times", 900)
+    return opened.tournament_id
+
+
+def test_a_halted_tournament_shows_why_until_when_and_what_to_type(world: Ports) -> None:
+    id_ = halted(world, HaltCause.FAILURES)
     _, shown = god("tournament", "show")
-    assert "halted" in shown and "the engine refused 20 times" in shown and "god tournament resume" in shown
+    assert all(word in shown for word in ("halted", "the engine refused 20 times", "failures", "from block 900 on"))
+    for words in (f"resume {id_}`", f"resume {id_} --accept-failures`", f"cancel {id_} --reason"):
+        assert f"god tournament {words}" in shown
+
+
+def test_a_halted_tournament_goes_on(world: Ports) -> None:
+    id_ = halted(world, HaltCause.PLATFORM)
+    assert "--accept-failures" not in god("tournament", "show")[1], "there is nothing to accept"
+    code, output = god("tournament", "resume", "--accept-failures")
+    assert code == PREREQUISITE_EXIT and "resume it without accepting" in output
     code, output = god("tournament", "resume")
-    assert code == 0 and opened.tournament_id in output
-    assert store.load(opened.tournament_id).tournament.status is TournamentStatus.ACTIVE
+    assert code == 0 and id_ in output
+    assert world.tournaments.load(id_).tournament.status is TournamentStatus.ACTIVE
+
+
+def test_failures_are_accepted(world: Ports) -> None:
+    id_ = halted(world, HaltCause.FAILURES)
+    code, output = god("tournament", "resume", id_, "--accept-failures")
+    assert code == 0 and "with its failures" in output
+    assert world.tournaments.load(id_).rounds[0].failures_accepted
+
+
+def test_a_tournament_is_cancelled_with_a_reason(world: Ports) -> None:
+    id_ = halted(world, HaltCause.FAILURES)
+    code, output = god("tournament", "cancel", id_)
+    assert code == PREREQUISITE_EXIT and "--reason TEXT" in output
+    code, output = god("tournament", "cancel", "--reason", "the engine stays away")
+    assert code == 0 and id_ in output
+    cancelled = world.tournaments.load(id_).tournament
+    assert (cancelled.status, cancelled.reason) == (TournamentStatus.CANCELLED, "the engine stays away")
+
+
+@pytest.mark.parametrize("one", [["--disqualify", "5F3s"], ["--reason", "copied code"]])
+def test_nobody_is_disqualified_without_a_reason(world: Ports, one: list[str]) -> None:
+    code, output = god("tournament", "revise", halted(world, HaltCause.FAILURES), "--round", "1", *one)
+    assert code == PREREQUISITE_EXIT and "--disqualify HOTKEY and --reason TEXT" in output
+
+
+def test_what_was_revised_is_shown_so(world: Ports) -> None:
+    id_ = halted(world, HaltCause.FAILURES)
+    plan = world.tournaments.load(id_).rounds[0].plan
+    gap = Gap(against=builders.contestants(2)[0], gain="0.0123", low="-0.001", high="0.0256")
+    first = builders.round_result(plan)
+    standing = first.standings[0].model_copy(update={"gap": gap})
+    world.tournaments.close_round(first.model_copy(update={"standings": (standing, first.standings[1])}))
+    world.tournaments.resume(id_)
+    final = builders.round_plan(builders.contestants(1, 0), number=2, type=RoundType.TITLE)
+    world.tournaments.record_round(id_, final)
+    world.tournaments.disqualify(id_, builders.hotkey(1), "copied code")
+    _, before = god("tournament", "show")
+    assert "+0.0123 (-0.0010 … +0.0256)" in before and "disqualified" in before and "copied code" in before
+    turned = [s.model_copy(update={"advances": not s.advances}) for s in first.standings]
+    world.tournaments.close_round(first.model_copy(update={"revision": 2, "standings": tuple(turned)}))
+    _, after = god("tournament", "show")
+    assert "Round 1, revision 2" in after and "Round 2 was superseded" in after
 
 
 def test_an_unknown_tournament_is_one_line(world: Ports) -> None:

@@ -11,8 +11,9 @@ from core.compute import Ending
 from core.errors import Fault
 from core.evaluation import Evaluation, Scored
 from core.ids import CHAMPION, ChallengeId, Contestant, Hotkey, training_id
+from core.ledger import LedgerKind
 from core.ports import Ports
-from core.tournament import Round, TournamentKind, TournamentState
+from core.tournament import EntryStatus, Round, TournamentKind, TournamentState
 from core.training import Attempt, Training, WorkStatus
 from gateways.settings import ChainSettings
 from tests import builders
@@ -102,12 +103,21 @@ def check_once(stage: Stage, ports: Ports, unlucky: Mapping[str, Ends] | None = 
         assert ends(work) == (unlucky or {}).get(_id(work), _usual_ends(work)), _id(work)
         assert all(_entry_points(ports, attempt) <= 1 for attempt in work.attempts), _id(work)
     assert repeated(ports) == []
+    check_fees(state, ports)
     with psycopg.connect(stage.dsn) as connection:
         for table in ("weight_settings", "chain_weights"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
         assert connection.execute("SELECT resource, owner FROM leases WHERE owner IS NOT NULL").fetchall() == []
     _, stubborn = psutil.wait_procs(processes(stage), timeout=30)
     assert stubborn == []
+
+
+def check_fees(state: TournamentState, ports: Ports) -> None:
+    """Whoever plays has paid the fee once, and nobody else has paid."""
+    playing = [entry.hotkey for entry in state.entries if entry.status is EntryStatus.ACCEPTED]
+    fees = [(entry.hotkey, -entry.amount_rao) for entry in ports.ledger.entries() if entry.kind is LedgerKind.FEE]
+    rao = int(state.tournament.rules["fee_rao"])
+    assert sorted(fees) == sorted((hotkey, rao) for hotkey in playing if rao)
 
 
 def ends(work: Training | Evaluation) -> Ends:

@@ -26,6 +26,7 @@ EFFECTS = {
     "evaluations": ("begin", "started", "record"),
     "leases": ("acquire", "release"),
     "weights": ("plan", "confirm"),
+    "ledger": ("deposit",),
     "artifacts": ("put_bytes", "put_file", "put_tree", "fetch"),
     "compute": ("build", "trusted_image", "start", "remove"),
     "chain": ("set_weights",),

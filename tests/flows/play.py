@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from core.challenge import ChallengeKind, DatasetInfo, ModelInfo
-from core.compute import ContainerSpec, Ending
+from core.compute import BuildFailure, ContainerSpec, Ending
 from core.contract import CHECKPOINTS
 from core.evaluation import EvaluationReport, EvaluationSpec, ExampleResult, Refused, Scored
 from core.ids import Coldkey, Hotkey
@@ -52,17 +52,13 @@ def _evaluate(spec: ContainerSpec, output: Path) -> Ending:
         rows = json.loads(mounts[asked.test].read_text())
         lines = b"".join(
             canonical_json(
-                ExampleResult(
-                    row_id=i, row_sha256=sha256_hex(canonical_json(r)), total=float(behaviour), weight=1
-                )
+                ExampleResult(row_id=i, row_sha256=sha256_hex(canonical_json(r)), total=float(behaviour), weight=1)
             )
             + b"\n"
             for i, r in enumerate(rows)
         )
         (output / "per_example.jsonl").write_bytes(lines)
-        outcome = Scored(
-            value=float(behaviour), weight=len(rows), rows=len(rows), per_example_sha256=sha256_hex(lines)
-        )
+        outcome = Scored(value=float(behaviour), weight=len(rows), rows=len(rows), per_example_sha256=sha256_hex(lines))
     report = EvaluationReport(spec_sha256=sha256_hex(canonical_json(asked)), outcome=outcome)
     (output / "report.json").write_bytes(canonical_json(report))
     return Ending.FINISHED
@@ -71,9 +67,9 @@ def _evaluate(spec: ContainerSpec, output: Path) -> Ending:
 class ImageIsTree(MemoryCompute):
     """The image of a tree is the tree's folder, so that the script can read it."""
 
-    def build(self, source: Path, dockerfile: str, tag: str) -> str:
-        super().build(source, dockerfile, tag)
-        return str(source)
+    def build(self, source: Path, dockerfile: str, tag: str) -> str | BuildFailure:
+        built = super().build(source, dockerfile, tag)
+        return built if isinstance(built, BuildFailure) else str(source)
 
 
 class TickingChain(MemoryChain):

@@ -34,12 +34,14 @@ RULES = rules.DEMO.model_copy(
     update={
         "name": "staged/1",
         "window_blocks": 1,
+        "fee_rao": 5,
         "minimum_rows": 20,
         "title_kinds": rules.DEMO.title_kinds[:1],
         "models": dict.fromkeys(rules.DEMO.models, (1, 10**7)),
     }
 )
-rules.NAMED["staged"] = RULES
+rules.NAMED["staged"] = {TournamentKind.TEXT: RULES}
+COLLECTION_ADDRESS = "5Collection"
 FOREVER = 1e6
 """Seconds."""
 KILLED = "killed"
@@ -69,6 +71,7 @@ class Stage:
             "GOD_REPOSITORIES__ALLOW_LOCAL": "true",
             "GOD_HUB__FOLDER": self.folder / "hub",
             "GOD_CHAIN__BLOCK_SECONDS": 0.5,
+            "GOD_CHAIN__COLLECTION_ADDRESS": COLLECTION_ADDRESS,
             "GOD_CHAIN__WEIGHTS_RATE_LIMIT": 1000,
             "GOD_DISPATCH__MODE": "inline",
             "GOD_DISPATCH__STALE_SECONDS": self.stale_seconds,
@@ -108,7 +111,7 @@ class Stage:
         (datasets / "numbers.json").write_text(json.dumps(card))
 
     def enter(self, skills: Mapping[int, str], seconds: float = 0.4, code: Path = HERE / "scripted/miner") -> None:
-        """Register each miner and commit its repository; 0 is the first champion.
+        """Register each miner, commit its repository and pay the fee; 0 is the first champion.
 
         Args:
             skills: By miner; stands in the repository's file `model`, before the seconds.
@@ -124,6 +127,7 @@ class Stage:
             )
             chain.register(builders.hotkey(number), builders.coldkey(number), 10**9)
             chain.commit(builders.hotkey(number), claim.payload)
+            chain.transfer(builders.coldkey(number), COLLECTION_ADDRESS, RULES.fee_rao)
 
 
 def make_repository(folder: Path, code: Path, model: str) -> str:

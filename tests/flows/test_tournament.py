@@ -6,7 +6,6 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
-from core.compute import Ending
 from core.errors import Fault
 from core.evaluation import EvaluationPurpose, Scored
 from core.ids import Contestant, TournamentId, challenge_id, evaluation_id, group_id, round_id, training_id
@@ -103,24 +102,6 @@ def check_reevaluation(play: Play, state: TournamentState, model: Path) -> None:
     foreign = play.ports.evaluations.load(reevaluate(model=str(model), challenge_id=challenge))
     assert isinstance(foreign.outcome, Scored) and foreign.outcome.value == 0.25 and foreign.training_id is None
     assert play.ports.tournaments.load(state.tournament.tournament_id).results == state.results
-
-
-def test_our_failures_halt_the_tournament_and_an_operator_lets_it_go_on(inline: Path) -> None:
-    """Twenty lost sandboxes in a row charge nobody: the tournament waits, and ends as if nothing had been."""
-    play = Play(inline, {0: "2.0", 1: "1.0", 2: "1.5"})
-    opening = challenge_id(group_id(round_id(TournamentId("text-0001"), 1), 1), 1)
-    unlucky = training_id(opening, Contestant(builders.hotkey(1)))
-    names = [f"{unlucky}-a{number}" for number in range(1, DEMO.platform_attempts + 1)]
-    play.compute.endings.update(dict.fromkeys(names, Ending.LOST))
-    with use_ports(play.ports):
-        halted = play_one(play)
-        assert halted.tournament.status is TournamentStatus.HALTED and unlucky in str(halted.tournament.reason)
-        play.ports.tournaments.resume(halted.tournament.tournament_id)
-        sweep()
-        state = play.ports.tournaments.load(halted.tournament.tournament_id)
-    assert state.tournament.title is not None and state.tournament.title.winner == builders.hotkey(1)
-    attempts = next(t.attempts for t in state.trainings if t.training_id == unlucky)
-    assert [a.fault for a in attempts] == [Fault.PLATFORM] * DEMO.platform_attempts + [None]
 
 
 def test_too_few_entries_cancel_the_tournament(inline: Path) -> None:
