@@ -69,6 +69,55 @@ def test_a_failing_migration_leaves_nothing_behind(empty_dsn: str, folder: Path)
     assert migrate(empty_dsn, folder) == ["9999_broken"]
 
 
+OF_BEFORE = """
+    INSERT INTO tournaments (tournament_id, kind, status, netuid, rules, opened_block, closing_block, seed, champion)
+    VALUES ('text-0001', 'text', 'active', 1, '{}', 0, 1, repeat('5e', 32), '{}'),
+           ('image-0001', 'image', 'active', 1, '{}', 0, 1, repeat('5e', 32), '{}');
+    UPDATE tournaments SET status = 'halted', reason = 'the hub is away' WHERE kind = 'image';
+    INSERT INTO rounds VALUES ('r', 'text-0001', 1, 'title', 'closed', now(), now());
+    INSERT INTO groups VALUES ('g', 'r', 1);
+    INSERT INTO group_members VALUES ('g', 'r', 1, 'champion');
+    INSERT INTO challenges VALUES ('c', 'g', 1, 'InstructTextTask', 'planned', '{"challenge_id": "c"}');
+    INSERT INTO trainings
+           (training_id, challenge_id, contestant, hotkey, repository, "commit", tree, status, recorded_at, outcome)
+    VALUES ('t', 'c', 'champion', 'h', 'r', repeat('5e', 20), '{}', 'done', now(),
+            '{"type": "trained", "checkpoint": {}}');
+    INSERT INTO evaluations (evaluation_id, subject, number, challenge_id, training_id, checkpoint, purpose, status,
+                             recorded_at, outcome)
+    VALUES ('t-e1', 't', 1, 'c', 't', '{}', 'tournament', 'done', now(), '{"type": "scored", "loss": 1.25}');
+    INSERT INTO round_results VALUES ('r', 1);
+    INSERT INTO standings VALUES ('r', 1, 1, 'g', 'champion', 1, 1.25, true);
+    UPDATE tournaments SET status = 'finished', finished_at = now(), title =
+        '{"winner": "h", "challenges": [{"champion_loss": 1.25, "challenger_loss": null}, {"champion_loss": 2}]}'
+     WHERE kind = 'text';
+"""
+OF_NOW = {
+    "SELECT outcome, value FROM evaluations": ({"type": "scored", "value": 1.25}, 1.25),
+    "SELECT value, gap FROM standings": (1.25, None),
+    "SELECT title -> 'challenges' FROM tournaments WHERE kind = 'text'": (
+        [{"champion_value": 1.25, "challenger_value": None}, {"champion_value": 2, "challenger_value": None}],
+    ),
+    "SELECT title_revision, halted FROM tournaments WHERE kind = 'text'": (1, None),
+    "SELECT revision, title ->> 'winner' FROM titles": (1, "h"),
+    "SELECT title_revision, halted ->> 'cause' FROM tournaments WHERE kind = 'image'": (0, "platform"),
+}
+
+
+def test_what_was_recorded_before_is_said_in_the_words_of_now(empty_dsn: str, folder: Path) -> None:
+    later = [path for path in sorted(folder.glob("*.sql")) if path.stem >= "0005"]
+    texts = {path: path.read_text() for path in later}
+    for path in later:
+        path.unlink()
+    migrate(empty_dsn, folder)
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute(OF_BEFORE)
+    for path, text in texts.items():
+        path.write_text(text)
+    assert migrate(empty_dsn, folder) == [path.stem for path in later]
+    with psycopg.connect(empty_dsn) as connection:
+        assert {query: connection.execute(query.encode()).fetchone() for query in OF_NOW} == OF_NOW
+
+
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="PostgreSQL does not answer"):
         migrate(f"host={tmp_path} dbname=god")
