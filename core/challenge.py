@@ -1,7 +1,7 @@
 """Challenges: what miners train on."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -110,14 +110,18 @@ class ModelInfo(Frozen):
 
 
 class DatasetInfo(Frozen):
-    """A dataset of the hub, with the columns that hold instruction, input and output."""
+    """A dataset of the hub, with the columns that its kind needs; or a mix of several."""
 
     dataset_id: str
     revision: str
     kind: ChallengeKind
     rows: Annotated[int, Field(gt=0)]
     columns: dict[str, str]
-    """Our column name → theirs."""
+    """Our column name → theirs; a mix has none of its own."""
+    dataset_type: DatasetType | None = None
+    """How its rows are to be read, where not by the kind's defaults: formats, template, the fields of a message."""
+    parts: tuple["DatasetInfo", ...] = ()
+    """Of a mix: the datasets that it is made of, all of its kind."""
 
 
 class Catalogue(Frozen):
@@ -140,6 +144,8 @@ class ChallengePlan(Frozen):
     """The clock of one training, wall time from the container's start."""
     kl_coefficient: Annotated[float, Field(gt=0)] | None = None
     """Instruct only: what the KL to the base counts beside the loss, for each nat; None: it does not."""
+    yarn_factor: Literal[2, 4, 8, 16, 32] | None = None
+    """The base model's context is made so many times longer, by YaRN."""
     replacement: Annotated[int, Field(ge=0)] = 0
     """How often it was drawn anew because it could not be prepared."""
 
@@ -154,8 +160,16 @@ class ChallengeData(Frozen):
     """A JSON list of rows; only ever mounted into evaluations."""
     train_rows: Annotated[int, Field(gt=0)]
     test_rows: Annotated[int, Field(gt=0)]
+    source_rows: dict[str, int] = {}
+    """Rows of each dataset as they came. With the synthetic ones: all in train or test or dropped."""
     dropped_rows: dict[str, int] = {}
     """Why rows of the source were left out, and how many."""
+    dropped_examples: dict[str, str] = {}
+    """For each of these reasons the first such row: `<dataset>, row <number, from 1>`."""
+    dropped_messages: Annotated[int, Field(ge=0)] = 0
+    """Messages without role or content, left out of conversations that stay."""
+    synthetic_rows: Annotated[int, Field(ge=0)] = 0
+    """Rows that a language model wrote after rows of train."""
     dataset_type: DatasetType = InstructDataset()
 
 

@@ -1,17 +1,23 @@
-"""Challenges: from the hub's model and dataset to content-addressed artifacts, the same for everybody."""
+"""Challenges: from the hub's model and datasets to content-addressed artifacts, the same for everybody."""
 
+import json
 import tempfile
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from prefect import task
 
-from core.artifacts import ArtifactKind
-from core.challenge import Catalogue, ChallengeData, ChallengePlan
+from core.artifacts import ArtifactKind, ArtifactRef
+from core.challenge import Catalogue, ChallengeData, ChallengeKind, ChallengePlan, RewardFunction
 from core.ids import ChallengeId
-from core.preparation import clean_rows, split
+from core.rewards.library import generic
 from core.value import canonical_json
 from gateways.wiring import ports
+from preparation.columns import standard_type
+from preparation.prepare import Bounds, parts_of, prepare
+from preparation.rewards import draw_reward_functions
+from preparation.yarn import extended_config
 from tasks.artifacts import staging
 from tasks.retrying import EFFECT
 
@@ -23,26 +29,47 @@ def catalogue() -> Catalogue:
 
 @task(task_run_name="prepare-{plan.challenge_id}", **EFFECT)
 def prepare_data(plan: ChallengePlan, minimum_rows: int, test_share: Decimal, test_most: int) -> ChallengeData:
-    """Clean, split by the challenge's seed, and store. Raises ValueError when the dataset does not serve."""
-    source = ports().hub.rows(plan.dataset.dataset_id, plan.dataset.revision)
-    rows, dropped = clean_rows(source, plan.dataset)
-    if len(rows) < minimum_rows:
-        raise ValueError(
-            f"dataset {plan.dataset.dataset_id} has {len(rows)} usable rows of {len(source)}; "
-            f"the rules ask for {minimum_rows}"
-        )
-    train, test = split(rows, plan.seed, min(int(len(rows) * test_share), test_most))
+    """Clean, mix, split by the challenge's seed, and store.
+
+    Raises ValueError, PrerequisiteError or IntegrityError when the model or the dataset does not serve.
+    """
+    dataset_type = standard_type(plan.dataset, _reward_functions(plan))
+    sources = [ports().hub.rows(part.dataset_id, part.revision) for part in parts_of(plan.dataset)]
+    rows = prepare(plan.dataset, sources, plan.seed, Bounds(minimum_rows, test_share, test_most))
     store = ports().artifacts
-    with tempfile.TemporaryDirectory(dir=staging()) as folder:
-        base = store.put_tree(ArtifactKind.MODEL, ports().hub.fetch_model(plan.model, Path(folder) / "model"))
     return ChallengeData(
-        base_model=base,
-        train=store.put_bytes(ArtifactKind.DATASET, canonical_json(train)),
-        test=store.put_bytes(ArtifactKind.DATASET, canonical_json(test)),
-        train_rows=len(train),
-        test_rows=len(test),
-        dropped_rows=dropped,
+        base_model=_store_model(plan),
+        train=store.put_bytes(ArtifactKind.DATASET, canonical_json(rows.train)),
+        test=store.put_bytes(ArtifactKind.DATASET, canonical_json(rows.test)),
+        train_rows=len(rows.train),
+        test_rows=len(rows.test),
+        source_rows=rows.source_rows,
+        dropped_rows=dict(rows.tally.rows),
+        dropped_examples=rows.tally.examples,
+        dropped_messages=rows.tally.messages,
+        dataset_type=dataset_type,
     )
+
+
+def _reward_functions(plan: ChallengePlan) -> Sequence[RewardFunction]:
+    return draw_reward_functions(generic(), plan.seed) if plan.kind is ChallengeKind.GRPO else ()
+
+
+def _store_model(plan: ChallengePlan) -> ArtifactRef:
+    """The base model as it is trained on. A model to be extended is in the store with its context extended only."""
+    with tempfile.TemporaryDirectory(dir=staging()) as folder:
+        model = ports().hub.fetch_model(plan.model, Path(folder) / "model")
+        if plan.yarn_factor is not None:
+            _extend(model / "config.json", plan.yarn_factor)
+        return ports().artifacts.put_tree(ArtifactKind.MODEL, model)
+
+
+def _extend(path: Path, factor: int) -> None:
+    try:
+        config = extended_config(json.loads(path.read_bytes()), factor)
+    except ValueError as e:
+        raise ValueError(f"the base model cannot be extended {factor} times: {e}") from e
+    path.write_text(json.dumps(config, indent=2, sort_keys=True))
 
 
 @task(task_run_name="ready-{challenge_id}", **EFFECT)
