@@ -116,6 +116,8 @@ def _outcome(outputs: Path, measurement: Measurement) -> EvaluationOutcome:
         weight=sum(row.weight for row in measurement.rows),
         rows=len(measurement.rows),
         per_example_sha256=sha256_hex(lines),
+        rewards=measurement.rewards,
+        kl=measurement.kl,
     )
 
 

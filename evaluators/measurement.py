@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.errors import PrerequisiteError
-from core.evaluation import ExampleResult
+from core.evaluation import ExampleResult, Reward
 
 CheckpointForm = Literal["full", "lora"]
 
@@ -19,6 +19,9 @@ class Measurement:
     versions: dict[str, str]
     rows: tuple[ExampleResult, ...] = ()
     refusal: str | None = None
+    rewards: tuple[Reward, ...] = ()
+    kl: float = 0.0
+    """GRPO: what the rows' totals are made of, averaged."""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds by stage, for people."""
 

@@ -5,12 +5,15 @@ from importlib import import_module
 
 from core.challenge import ChallengeKind
 from core.errors import PrerequisiteError
-from core.evaluation import INSTRUCT, EvaluationSpec
+from core.evaluation import GRPO, INSTRUCT, EvaluationSpec
 from evaluators.measurement import Measurement
 
 Evaluator = Callable[[EvaluationSpec], Measurement]
 
-EVALUATORS = {(ChallengeKind.INSTRUCT, INSTRUCT): "evaluators.language"}
+EVALUATORS = {
+    (ChallengeKind.INSTRUCT, INSTRUCT): "evaluators.language",
+    (ChallengeKind.GRPO, GRPO): "evaluators.grpo",
+}
 """Kind and definition → the module whose `evaluate` measures it, imported on first use."""
 
 

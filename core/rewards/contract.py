@@ -19,6 +19,8 @@ ARGUMENTS = ("completions", "prompts", "extra_data")
 MOST_SOURCE_BYTES = 1 << 16
 MOST_FUNCTIONS = 64
 """Of one challenge."""
+TAKEN = ("kl", "standard_error")
+"""Names that stand beside the functions' in results."""
 
 
 class ContractError(ValueError):
@@ -71,10 +73,10 @@ def shares(functions: Sequence[RewardFunction]) -> tuple[float, ...]:
 
 
 def names(functions: Sequence[RewardFunction]) -> tuple[str, ...]:
-    """A name for each, told apart by the hash where two have the same. Raises ContractError for a false hash."""
+    """A name for each, told apart by the hash where it is taken. Raises ContractError for a false hash."""
     plain = [_checked_name(function) for function in functions]
     return tuple(
-        name if plain.count(name) == 1 else f"{name}-{function.func_hash[:12]}"
+        name if plain.count(name) == 1 and name not in TAKEN else f"{name}-{function.func_hash[:12]}"
         for name, function in zip(plain, functions, strict=True)
     )
 

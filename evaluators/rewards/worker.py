@@ -25,11 +25,11 @@ import sys
 import types
 from typing import Any, NamedTuple
 
-ALLOWED = frozenset(
-    ("__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections")
-    + ("contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools")
-    + ("hashlib", "heapq", "html", "io", "itertools", "json", "keyword", "math", "numbers", "operator", "random", "re")
-    + ("statistics", "string", "textwrap", "time", "tokenize", "types", "typing", "unicodedata", "zlib")
+ALLOWED = (
+    frozenset({"__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections"})
+    | {"contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools"}
+    | {"hashlib", "heapq", "html", "io", "itertools", "json", "keyword", "math", "numbers", "operator", "random", "re"}
+    | {"statistics", "string", "textwrap", "time", "tokenize", "types", "typing", "unicodedata", "zlib"}
 )
 """What a function or program may import; programs also `sys`."""
 _NEEDED_LATER = ("_strptime", "collections.abc", "html.entities", "encodings.ascii", "encodings.latin_1", "traceback")

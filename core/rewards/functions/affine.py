@@ -24,8 +24,9 @@ def affine_sat(completions: list[str], extra_data: list[object], **kwargs: objec
 def affine_abd(completions: list[str], extra_data: list[object], **kwargs: object) -> list[float]:
     """ABD: find the input for which `program` prints `expected_output`; the last `<INPUT>…</INPUT>` counts.
 
-    What stands in think tags does not count. No tag 0, a broken one 0.1, the program fails on it 0.2, prints nothing 0.3; else 0.3 + 0.6 × share of equal
-    characters (place by place, of the longer text), at most 0.95; equal 1. Space at the edges is no difference.
+    What stands in think tags does not count. No tag 0, a broken one 0.1, the program fails on it 0.2, prints nothing
+    0.3; else 0.3 + 0.6 × share of equal characters (place by place, of the longer text), at most 0.95; equal 1. Space
+    at the edges is no difference.
     """
     import json
     import re

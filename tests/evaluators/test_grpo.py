@@ -1,0 +1,119 @@
+"""GRPO measured whole, on a tiny model: the same bytes alone and in company, and the figures by hand."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from core.challenge import ChallengeKind, GrpoDataset
+from core.evaluation import GRPO
+from core.rewards.contract import of_source
+from core.rewards.library import entries
+from evaluators.grpo import COMPLETIONS, divergence
+from tests.evaluators.bench import Bench, Result, Tensors
+
+PROMPTS: list[dict[str, Any]] = [
+    {"prompt": "Say what it does: def add(a, b): return a + b"},
+    {"prompt": "Zähle die Namen 🙂", "extra_data": '{"answer": "3"}'},
+    {"prompt": "for name in names: " * 20},
+    {"prompt": "Return"},
+]
+FUNCTIONS = (
+    entries()["varied_words"].function.model_copy(update={"reward_weight": 3.0}),
+    entries()["mostly_letters"].function.model_copy(update={"reward_weight": 1.0}),
+)
+DATASET = GrpoDataset(reward_functions=FUNCTIONS)
+
+
+def measure(bench: Bench, rows: list[dict[str, Any]] = PROMPTS, dataset: GrpoDataset = DATASET, **more: Any) -> Result:
+    changes = {"kind": ChallengeKind.GRPO, "definition": GRPO, "dataset_type": dataset, "seed": "ab12", **more}
+    result = bench.evaluate(rows, **changes)
+    assert result.code == 0
+    return result
+
+
+def test_the_value_is_what_the_rows_say(bench: Bench, tuned: Tensors) -> None:
+    bench.save(tuned)
+    result = measure(bench)
+    scored, rows = result.scored, result.examples
+    assert scored.value == math.fsum(row.total for row in rows) / len(rows)
+    assert scored.weight == scored.rows == len(rows) == len(PROMPTS)
+    assert [(each.name, each.weight) for each in scored.rewards] == [("varied_words", 0.75), ("mostly_letters", 0.25)]
+    for row in rows:
+        reward = 0.75 * row.parts["varied_words"] + 0.25 * row.parts["mostly_letters"]
+        assert row.total == pytest.approx(reward - 0.5 * row.parts["kl"], abs=1e-12)
+        assert row.parts["kl"] > 0 and 0 < row.parts["standard_error"] <= 0.5 / math.sqrt(COMPLETIONS - 1)
+    assert scored.kl == pytest.approx(sum(row.parts["kl"] for row in rows) / len(rows))
+    assert scored.rewards[0].mean == pytest.approx(sum(row.parts["varied_words"] for row in rows) / len(rows))
+
+
+def test_the_same_bytes_again_alone_and_in_another_order(bench: Bench, tuned: Tensors) -> None:
+    bench.save(tuned)
+    whole = measure(bench)
+    assert measure(bench).lines == whole.lines
+    backwards = measure(bench, PROMPTS[::-1]).examples[::-1]
+    assert [(row.total, row.parts) for row in backwards] == [(row.total, row.parts) for row in whole.examples]
+    for number, prompt in enumerate(PROMPTS):
+        (alone,) = measure(bench, [prompt]).examples
+        assert (alone.total, alone.parts) == (whole.examples[number].total, whole.examples[number].parts)
+
+
+def test_another_seed_draws_other_completions(bench: Bench, tuned: Tensors) -> None:
+    bench.save(tuned)
+    first, second = measure(bench), measure(bench, seed="ab13")
+    assert first.scored.value != second.scored.value
+    assert first.scored.kl == second.scored.kl
+
+
+def test_a_function_that_fails_earns_nothing_and_stops_nobody(bench: Bench, tuned: Tensors) -> None:
+    bench.save(tuned)
+    bomb = of_source("def bomb(completions, **kwargs):\n    return [1 / (len(text) > 10**6) for text in completions]\n")
+    sound = measure(bench)
+    mixed = measure(bench, dataset=GrpoDataset(reward_functions=(*FUNCTIONS, bomb)))
+    assert [each.mean for each in mixed.scored.rewards[:2]] == [each.mean for each in sound.scored.rewards]
+    assert mixed.scored.rewards[2].mean == 0
+    assert all(row.parts["bomb.failed"] == COMPLETIONS for row in mixed.examples)
+
+
+def test_values_beyond_the_bounds_are_cut(bench: Bench, tuned: Tensors) -> None:
+    bench.save(tuned)
+    much = of_source("def much(completions, **kwargs):\n    return [1e300 for _ in completions]\n")
+    little = of_source("def little(completions, **kwargs):\n    return [-5 for _ in completions]\n")
+    scored = measure(bench, dataset=GrpoDataset(reward_functions=(much, little))).scored
+    assert [each.mean for each in scored.rewards] == [1.0, 0.0]
+    assert scored.value == pytest.approx(0.5 - 0.5 * scored.kl)
+
+
+def test_a_diverged_model_is_refused(bench: Bench, tuned: Tensors) -> None:
+    name = next(name for name in tuned if name.endswith("up_proj.weight"))
+    tuned[name] = torch.full_like(tuned[name], 3e38)
+    bench.save(tuned)
+    assert "diverged" in measure(bench).refusal
+
+
+def test_the_base_itself_is_refused(bench: Bench, base: Any) -> None:
+    from safetensors.torch import load_file
+
+    bench.save(load_file(base / "model.safetensors"))
+    assert "not a fine-tune" in measure(bench).refusal
+
+
+def test_what_is_ours_is_no_refusal(bench: Bench, tuned: Tensors, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.save(tuned)
+    false = FUNCTIONS[0].model_copy(update={"func_hash": "0" * 64})
+    changes = {"kind": ChallengeKind.GRPO, "definition": GRPO}
+    spoilt = GrpoDataset(reward_functions=(false,))
+    assert bench.evaluate(PROMPTS, **changes, dataset_type=spoilt).code == 2
+    assert "func_hash is not the SHA-256 of its text" in capsys.readouterr().err
+    weightless = GrpoDataset(reward_functions=(FUNCTIONS[0].model_copy(update={"reward_weight": 0.0}),))
+    assert bench.evaluate(PROMPTS, **changes, dataset_type=weightless).code == 2
+    assert "give one a weight above 0" in capsys.readouterr().err
+
+
+def test_divergence_by_hand() -> None:
+    base = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.9, 0.05, 0.05]]))
+    fine = torch.log(torch.tensor([[0.25, 0.5, 0.25], [0.9, 0.05, 0.05]])) + 3
+    assert divergence(base, fine) == pytest.approx(0.25 * math.log(2) / 2, abs=1e-7)
+    assert divergence(base, base) == 0
+    assert math.isnan(divergence(base, torch.full_like(base, torch.nan)))
