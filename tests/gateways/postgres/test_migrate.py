@@ -125,3 +125,30 @@ def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_dump_is_that_of_the_migrations(postgres_server: TestServer) -> None:
     assert SCHEMA.read_text() == postgres_server.dump_schema("god_template")
+
+
+def test_what_was_there_before_the_ledger_is_kept(empty_dsn: str, folder: Path) -> None:
+    """0006: since when a tournament is cancelled is known from its event; neurons are registered since block 0."""
+    for path in folder.glob("*.sql"):
+        if path.stem >= "0006":
+            path.unlink()
+    migrate(empty_dsn, folder)
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute(BEFORE_THE_LEDGER)
+    migrate(empty_dsn)
+    with psycopg.connect(empty_dsn) as connection:
+        cancelled = connection.execute("SELECT cancelled_at::date::text FROM tournaments ORDER BY number").fetchall()
+        neurons = connection.execute("SELECT uid, hotkey, stake_rao, block_number FROM chain_registrations").fetchall()
+    assert cancelled == [("2030-01-02",), ("2030-01-03",), (None,)]
+    assert neurons == [(0, "first", 5, 0), (1, "second", 7, 0)]
+
+
+BEFORE_THE_LEDGER = """
+    INSERT INTO tournaments (tournament_id, kind, status, netuid, rules, opened_block, closing_block, champion, reason,
+                             opened_at)
+    SELECT id, 'text', status::tournament_status, 1, '{}', 0, 1, '{}', reason, opened_at::timestamptz
+      FROM (VALUES ('text-0001', 'cancelled', 'r', '2030-01-01'), ('text-0002', 'cancelled', 'r', '2030-01-03'),
+                   ('text-0003', 'collecting', NULL, '2030-01-04')) AS t (id, status, reason, opened_at);
+    INSERT INTO events (at, subject, event) VALUES ('2030-01-02', 'tournament:text-0001', 'cancelled');
+    INSERT INTO chain_neurons VALUES (1, 1, 'second', 'c', 7), (1, 0, 'first', 'c', 5);
+"""
