@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def _power(axes: Axes, sweep: Sweep) -> None:
     for name in RULES:
         for shade, noise in zip(SHADES[name], NOISES, strict=True):
             tallies = [sweep[name, noise, gain] for gain in GAINS]
-            axes.plot(GAINS, [t.power for t in tallies], color=shade)
+            axes.plot(GAINS, [t.power if t.power is not None else nan for t in tallies], color=shade)
     axes.axhline(0.8, color=GREY, linestyle=":", linewidth=1.2)
     _say(axes, 0.0004, 0.83, "goal: 80 % at 2 %", GREY)
     axes.plot([0.02], [0.8], "o", color=GREY, markersize=6)

@@ -1,6 +1,7 @@
 """`god simulate` as a stranger uses it."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,9 @@ def test_plots_are_drawn_and_are_the_same_each_time(tmp_path: Path):
     ]
     again = plots.draw(tmp_path / "again", World(tournaments_per_year=4), 2, 1)
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    code, output = god("--seasons", "1")
+    assert code == PREREQUISITE_EXIT and "scipy is missing: install the extra `simulate`" in output
