@@ -16,7 +16,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Crashed
 
-from core.errors import PrerequisiteError, StaleStateError, UnreachableError
+from core.errors import Fault, PrerequisiteError, StaleStateError, UnreachableError
 from core.evaluation import Evaluation
 from core.ids import EvaluationId, TrainingId
 from core.training import Training, WorkStatus
@@ -30,6 +30,9 @@ SILENT_SECONDS = 90.0
 """A flow run that has begun and still holds no live lease after this long is given up."""
 DISPATCHES = 25
 """Flow runs that may end without an outcome before our side is said to be broken."""
+
+PLATFORM_FAULT = f"{Fault.PLATFORM.title()}Fault"
+"""Name of the last state of a flow run that recorded our failure; it has failed, and its row has an outcome."""
 
 AnyFlow = Flow[..., Any]
 
@@ -72,7 +75,7 @@ def see_through(work: Work) -> None:
 
 def _run_here(work: Work) -> None:
     state: Any = work.flow(work.subject, return_state=True)
-    if work.load().status is not WorkStatus.DONE and (state.is_failed() or state.is_crashed()):
+    if (state.is_failed() or state.is_crashed()) and state.name != PLATFORM_FAULT:
         state.result()
 
 
