@@ -157,7 +157,11 @@ class TournamentRules(Frozen):
     stake_boost_most: Share = Decimal("0.25")
     entries_per_coldkey: Annotated[int, Field(ge=1)] | None = None
     entries_per_owner: Annotated[int, Field(ge=1)] | None = None
-    """Entries from one owner's repositories on a host."""
+    """Entries from one owner's repositories on a host.
+
+    None in the rules that ship: a link proves no ownership, so that a stranger could take an owner's place with an
+    older commit of its public repository.
+    """
     fee_rao: Annotated[int, Field(ge=0)] = 0
     """Taken from the coldkey's balance for each accepted entry; given back when the tournament is cancelled."""
     licence_sha256: Sha256 | None = None
@@ -265,7 +269,6 @@ CLASSIC_IMAGE = CLASSIC_TEXT.model_copy(
 CALIBRATED_TEXT = TournamentRules(
     name="calibrated/1",
     entries_per_coldkey=1,
-    entries_per_owner=1,
     fee_rao=20 * RAO_PER_TAO // 100,
     knockout_limit=4,
     group_advance=4,
