@@ -182,13 +182,13 @@ class PostgresTournaments:
             if is_active and (not accept or _has_accepted(transaction, tournament)):
                 return
             _expect(tournament, TournamentStatus.HALTED)
+            values = {"tournament_id": tournament_id, "status": TournamentStatus.ACTIVE, "reason": None, "halted": None}
+            transaction.execute(_SQL["set_status"], values)
             if accept:
                 _expect_failures(tournament)
                 resuming.accept_failures(transaction, tournament_id)
             else:
                 resuming.try_again(transaction, tournament_id)
-            values = {"tournament_id": tournament_id, "status": TournamentStatus.ACTIVE, "reason": None, "halted": None}
-            transaction.execute(_SQL["set_status"], values)
             _log(transaction, tournament_id, "resumed", failures_accepted=accept)
 
 

@@ -16,8 +16,11 @@ from core.tournament import HaltCause, RoundStatus, TournamentKind, TournamentSt
 from core.training import TrainingFailed
 from flows.opening import open_tournament
 from flows.sweep import sweep
+from flows.tournament import run_tournament
+from gateways import wiring
 from gateways.memory import MemoryCompute
 from gateways.wiring import use_ports
+from tasks import dispatch
 from tests import builders
 from tests.flows.play import DATASET, ROWS, Play
 from tournament import rules
@@ -137,6 +140,20 @@ def test_when_nobody_decides_in_time_it_is_cancelled(play: Play) -> None:
     assert cancelled.tournament.status is TournamentStatus.CANCELLED
     assert str(state.tournament.halted.decide_by_block) in str(cancelled.tournament.reason)
     assert play.ports.tournaments.open_ids() == []
+
+
+def test_flow_runs_that_bring_nothing_about_halt_the_tournament(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every flow run that is sent to the work pool ended without an outcome."""
+    terms = {"rules": HASTY.model_dump(mode="json"), "opened_block": 0, "closing_block": play.chain.block_number()}
+    play.ports.tournaments.open(builders.tournament(**terms))
+    monkeypatch.setattr(dispatch, "DISPATCHES", 0)
+    monkeypatch.setenv("GOD_DISPATCH__MODE", "deployments")
+    wiring.settings.cache_clear()
+    run_tournament(ID)
+    state = play.ports.tournaments.load(ID)
+    assert state.tournament.halted is not None and state.tournament.halted.cause is HaltCause.PLATFORM
+    assert "ended without an outcome" in str(state.tournament.reason)
+    assert {training.outcome for training in state.trainings} == {None}
 
 
 def test_a_challenge_that_cannot_be_prepared_is_drawn_anew_before_the_operator_is_asked(play: Play) -> None:

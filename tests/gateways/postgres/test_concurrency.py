@@ -13,6 +13,7 @@ from core.errors import LeaseHeldError, NoCapacityError, StaleStateError
 from core.evaluation import EvaluationPurpose
 from core.ids import TrainingId
 from core.tournament import RoundPlan, TournamentKind
+from core.training import WorkStatus
 from gateways.postgres.database import Database
 from gateways.postgres.events import log
 from tests import builders
@@ -178,3 +179,31 @@ def test_a_reader_of_events_misses_none(crowd: PostgresStores) -> None:
         assert wait([second], timeout=0.3).not_done, "the second got ahead of the first"
         assert crowd.events.since(0) == []
     assert [event["event"] for event in crowd.events.since(0)] == ["first", "second"]
+
+
+def test_while_a_round_is_superseded_its_trainings_may_end_and_nothing_stays_open(crowd: PostgresStores) -> None:
+    store, hands = crowd.tournaments, 8
+    store.open(builders.tournament())
+    store.record_entries(builders.TEXT_1, builders.entries(hands), builders.sha256("seed"))
+    first = builders.round_plan(builders.contestants(*range(1, hands + 1)))
+    store.record_round(builders.TEXT_1, first)
+    closed = builders.round_result(first)
+    store.close_round(closed)
+    store.record_round(builders.TEXT_1, builders.round_plan(builders.contestants(*range(1, hands + 1)), number=2))
+    trainings = [t.training_id for t in store.load(builders.TEXT_1).trainings if "-r2-" in t.training_id]
+    for training in trainings:
+        crowd.trainings.begin(training, builders.lease(1))
+    others = [standing.model_copy(update={"advances": not standing.advances}) for standing in closed.standings]
+    revised = closed.model_copy(update={"revision": 2, "standings": tuple(others)})
+
+    def act(number: int) -> None:
+        if number < hands:
+            crowd.trainings.record(trainings[number], 1, builders.attempt_end(), builders.trained())
+        else:
+            store.close_round(revised)
+
+    assert at_once(hands + 1, act)[hands] is None
+    state = store.load(builders.TEXT_1)
+    work = [w for w in (*state.trainings, *state.evaluations) if "-r2-" in w.challenge_id]
+    assert {w.status for w in work} == {WorkStatus.DONE}
+    assert all(attempt.ended_at for w in work for attempt in w.attempts)
