@@ -32,8 +32,18 @@ ALLOWED = (
     | {"statistics", "string", "textwrap", "time", "tokenize", "types", "typing", "unicodedata", "zlib"}
 )
 """What a function or program may import; programs also `sys`."""
-_NEEDED_LATER = ("_strptime", "collections.abc", "html.entities", "encodings.ascii", "encodings.latin_1", "traceback")
+_NEEDED_LATER = (
+    "_strptime",
+    "collections.abc",
+    "html.entities",
+    "encodings.ascii",
+    "encodings.latin_1",
+    "traceback",
+    "copyreg",
+)
 """What those import on first use, when no file can be opened any more."""
+_BY_THE_INTERPRETER = frozenset({"_strptime", "copyreg", "warnings"})
+"""What C code imports in a function's name: dates, copies, warnings."""
 BROKEN = 3
 """Exit code of a child that could not be confined, or lost its words."""
 MOST_ERROR = 300
@@ -220,7 +230,7 @@ def _ask_for_run(source: str, stdin: str = "") -> Run:
 
 def _module(name: str, allowed: set[str]) -> types.ModuleType:
     def limited(wanted: str, *arguments: Any, **keywords: Any) -> Any:
-        if wanted.partition(".")[0] not in allowed:
+        if wanted.partition(".")[0] not in allowed | _BY_THE_INTERPRETER:
             raise ImportError(f"{_short(wanted)} is not among the modules that may be imported")
         return importlib.__import__(wanted, *arguments, **keywords)
 
