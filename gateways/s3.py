@@ -46,7 +46,7 @@ class S3Artifacts:
         self._bucket = settings.bucket
         self._region = settings.region
         self._where = f"bucket {settings.bucket!r} at {settings.endpoint or 'AWS'}"
-        self._s3 = _client(settings)
+        self._s3 = client(settings)
 
     def ensure_bucket(self) -> None:
         """Make the bucket unless it is there. For set-up; nothing else creates one."""
@@ -228,7 +228,7 @@ _KEYS = "set GOD_ARTIFACTS__ACCESS_KEY and GOD_ARTIFACTS__SECRET_KEY"
 _BUCKET = "run `god up`, or create it, or set GOD_ARTIFACTS__BUCKET"
 
 
-def _client(settings: ArtifactSettings) -> "S3Client":
+def client(settings: ArtifactSettings) -> "S3Client":
     secret = settings.secret_key.get_secret_value()
     config = Config(
         connect_timeout=5,

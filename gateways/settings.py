@@ -57,8 +57,34 @@ class RepositorySettings(BaseModel):
 
 
 class HubSettings(BaseModel):
+    driver: Literal["folder", "hugging-face"] = "folder"
     folder: Path = Path("hub")
-    """Local folder of models and datasets."""
+    """Local folder of models and datasets; with `hugging-face`, of the list of those that may be drawn."""
+    endpoint: str = ""
+    """With `hugging-face`: where it is, https; empty for HF_ENDPOINT, else the public one."""
+    token: SecretStr = SecretStr("")
+    """With `hugging-face`: for models and datasets that are not public."""
+    dataset_mib: int = Field(default=2048, gt=0)
+    """Most MiB of one dataset that is fetched."""
+    dataset_seconds: float = Field(default=1800.0, gt=0)
+    """Most seconds that fetching it may take."""
+    buckets: tuple[str, ...] = ()
+    """S3 buckets that datasets may be read from with the artifact store's keys; never the artifacts' own."""
+    allow_local: bool = False
+    """Fetch from this machine too, unencrypted. For tests."""
+
+
+class SyntheticSettings(BaseModel):
+    """Training rows that a language model writes after others; off while `rows` is 0."""
+
+    rows: int = Field(default=0, ge=0)
+    """How many are asked for in each challenge."""
+    endpoint: str = ""
+    """OpenAI-compatible, `https://host/v1`."""
+    model: str = ""
+    api_key: SecretStr = SecretStr("")
+    seconds: float = Field(default=120.0, gt=0)
+    """For one answer."""
 
 
 class ChainSettings(BaseModel):
@@ -96,6 +122,7 @@ class Settings(BaseSettings):
     compute: ComputeSettings = ComputeSettings()
     repositories: RepositorySettings = RepositorySettings()
     hub: HubSettings = HubSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
     chain: ChainSettings = ChainSettings()
     dispatch: DispatchSettings = DispatchSettings()
     tournaments: TournamentSettings = TournamentSettings()

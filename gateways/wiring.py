@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 
-from core.ports import Ports
+from core.ports import ModelHub, Ports
 from gateways.settings import Settings, load_settings
 
 _used: ContextVar[Ports | None] = ContextVar("ports", default=None)
@@ -39,7 +39,6 @@ def connect(s: Settings) -> Ports:
     """Every port behind its real gateway."""
     from gateways.compute.local import LocalCompute
     from gateways.git import GitRepositories
-    from gateways.hub import FolderHub
     from gateways.local_chain import LocalChain
     from gateways.postgres.database import Database
     from gateways.postgres.evaluations import PostgresEvaluations
@@ -50,6 +49,7 @@ def connect(s: Settings) -> Ports:
     from gateways.postgres.trainings import PostgresTrainings
     from gateways.postgres.weights import PostgresWeights
     from gateways.s3 import S3Artifacts
+    from gateways.sources import AddressedDatasets
 
     database = Database(s.database.dsn.get_secret_value())
     return Ports(
@@ -63,6 +63,15 @@ def connect(s: Settings) -> Ports:
         artifacts=S3Artifacts(s.artifacts),
         compute=LocalCompute(s.compute, s.state / "compute"),
         repositories=GitRepositories(s.repositories),
-        hub=FolderHub(s.hub.folder),
+        hub=AddressedDatasets(_hub(s), s.hub, s.artifacts),
         chain=LocalChain(database, s.chain),
     )
+
+
+def _hub(s: Settings) -> ModelHub:
+    from gateways.hub import FolderHub
+    from gateways.hugging_face import HuggingFaceHub
+
+    if s.hub.driver == "hugging-face":
+        return HuggingFaceHub(s.hub, s.state / "hub")
+    return FolderHub(s.hub.folder)
