@@ -93,10 +93,16 @@ def _chunk(rules: TournamentRules, world: World, gain: float, seasons: int, rng:
 
 
 def title_hours(challenges: Counts, rules: TournamentRules, world: World) -> Array:
-    """GPU hours of title matches of so many challenges: two trainings each, and the champion's duel with itself."""
-    trainings = 2 + duel_share(rules, world)
+    """GPU hours of title matches of so many challenges: two trainings each, and the duels."""
     by_length = np.concatenate([[0.0], np.cumsum(title_costs(rules, most_challenges(rules)))])
-    return trainings * by_length[challenges]
+    return 2 * by_length[challenges] + duel_hours(rules, world)
+
+
+def duel_hours(rules: TournamentRules, world: World) -> float:
+    """GPU hours a tournament, on average, of the champion's duels with itself: in a title match's first round."""
+    if not isinstance(rules.title, PooledTitle):
+        return 0.0
+    return duel_share(rules, world) * sum(title_costs(rules, rules.title.looks[0]))
 
 
 def duel_share(rules: TournamentRules, world: World) -> float:

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from core.ids import CHAMPION, MIRROR, Contestant, RoundId, group_id
 from core.tournament import Group, RoundType, TournamentState
-from tournament.rules import PooledTitle, TournamentRules
+from tournament.rules import TournamentRules
 
 
 def digest(seed: str, label: str) -> str:
@@ -32,17 +32,22 @@ def round_type(contenders: int, rules: TournamentRules) -> RoundType:
     return RoundType.KNOCKOUT if contenders <= rules.knockout_limit else RoundType.GROUP
 
 
-def draw_groups(contenders: Sequence[Contestant], round_id: RoundId, seed: str, rules: TournamentRules) -> list[Group]:
+def draw_groups(
+    contenders: Sequence[Contestant], round_id: RoundId, seed: str, rules: TournamentRules, has_duel: bool = False
+) -> list[Group]:
     """Who plays whom in the next round: groups of like size, pairs (the odd one out has a bye), or the title match.
 
     Challenges are not set yet. Raises ValueError without contenders.
+
+    Args:
+        has_duel: The champion's code plays a title match twice, to measure the noise of training.
     """
     if not contenders:
         raise ValueError(f"{round_id}: nobody is left to play")
     drawn = shuffled(contenders, seed, str(round_id))
     match round_type(len(drawn), rules):
         case RoundType.TITLE:
-            teams = [[CHAMPION, *drawn, *([MIRROR] if has_duel(rules) else [])]]
+            teams = [[CHAMPION, *drawn, *([MIRROR] if has_duel else [])]]
         case RoundType.KNOCKOUT:
             teams = [drawn[i : i + 2] for i in range(0, len(drawn), 2)]
         case RoundType.GROUP:
@@ -64,11 +69,6 @@ def numbered(teams: Sequence[Sequence[Contestant]], round_id: RoundId) -> list[G
         Group(group_id=group_id(round_id, position), position=position, members=tuple(team), challenges=())
         for position, team in enumerate(teams, start=1)
     ]
-
-
-def has_duel(rules: TournamentRules) -> bool:
-    """The champion's code plays the title match twice, to measure the noise of training."""
-    return isinstance(rules.title, PooledTitle) and rules.title.duel
 
 
 def seniority(contestant: Contestant, state: TournamentState) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from core.ids import ChallengeId, challenge_id, round_id
 from core.tournament import Group, RoundPlan, RoundType, TournamentState
 from tournament.draw import digest, draw_groups, draw_meetings, number, round_type
 from tournament.rounds import challenges_of_type, contenders_of, undecided_pairs
-from tournament.rules import Parameters, TournamentRules
+from tournament.rules import Parameters, PooledTitle, TournamentRules
 from tournament.title import challenges_to_play
 
 SCALE = 10**9
@@ -27,7 +27,10 @@ def draw_round(state: TournamentState, number_: int, rules: TournamentRules, cat
     round_ = round_id(tournament.tournament_id, number_)
     type_ = RoundType.KNOCKOUT if pairs else round_type(len(contenders), rules)
     seed = tournament.seed
-    groups = draw_meetings(contenders, pairs, round_) if pairs else draw_groups(contenders, round_, seed, rules)
+    has_duel = is_duel_of(state, rules)
+    groups = (
+        draw_meetings(contenders, pairs, round_) if pairs else draw_groups(contenders, round_, seed, rules, has_duel)
+    )
     kinds = _set_kinds(state, type_, rules)
     return RoundPlan(
         round_id=round_,
@@ -35,6 +38,11 @@ def draw_round(state: TournamentState, number_: int, rules: TournamentRules, cat
         type=type_,
         groups=tuple(_with_challenges(group, type_, kinds, seed, rules, catalogue) for group in groups),
     )
+
+
+def is_duel_of(state: TournamentState, rules: TournamentRules) -> bool:
+    """Whether the champion's code plays the next title round twice: in the first one, where a duel is due."""
+    return isinstance(rules.title, PooledTitle) and rules.title.duel and not challenges_of_type(state, RoundType.TITLE)
 
 
 def _set_kinds(state: TournamentState, type_: RoundType, rules: TournamentRules) -> Sequence[ChallengeKind | None]:
