@@ -124,6 +124,8 @@ ERRORS = (
             "if type_ is RoundType.GROUP:\n        return rules.group_seconds",
             "if type_ is RoundType.TITLE:\n        return rules.group_seconds",
         ),
+        ("duels that are not due", "and rules.title.duel and not", "and not"),
+        ("duels in every title round", " and not challenges_of_type(state, RoundType.TITLE)\n", "\n"),
         ("byes train", "if len(group.members) == 1:", "if len(group.members) == 0:"),
     ),
     *planted(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from tempfile import TemporaryDirectory
@@ -20,8 +21,6 @@ FILES = ("pyproject.toml", "tests/builders.py")
 PROCESSES = 2
 LIMIT = 120.0
 """Seconds for the tests of one error; who loops for ever is caught by it."""
-TESTS_FAILED = 1
-"""pytest's exit code; the others say that no test was run."""
 
 
 class Verdict(NamedTuple):
@@ -34,23 +33,24 @@ class Verdict(NamedTuple):
 def run_all(mutations: Iterable[Mutation]) -> Iterator[Verdict]:
     """In the order of the catalogue. Raises RuntimeError when a named test fails without any error planted."""
     mutations = list(mutations)
-    _check_that_all_pass(sorted({test for mutation in mutations for test in mutation.tests}))
-    with ThreadPoolExecutor(PROCESSES) as pool:
-        yield from pool.map(run, mutations)
+    with TemporaryDirectory() as name, ThreadPoolExecutor(PROCESSES) as pool:
+        whole = Path(name)
+        copy_rooms(HOUSE, whole)
+        _check_that_all_pass(whole, sorted({test for mutation in mutations for test in mutation.tests}))
+        yield from pool.map(partial(run, whole), mutations)
 
 
-def _check_that_all_pass(tests: list[str]) -> None:
-    with TemporaryDirectory() as folder:
-        copy_rooms(Path(folder))
-        code, output = _pytest(Path(folder), tests)
-    if code:
+def _check_that_all_pass(whole: Path, tests: list[str]) -> None:
+    code, output = _pytest(whole, tests)
+    if code != 0:
         raise RuntimeError(f"the tests fail without any planted error, so that nothing can be said:\n{output}")
 
 
-def run(mutation: Mutation) -> Verdict:
+def run(whole: Path, mutation: Mutation) -> Verdict:
+    """Plant it in a copy of the whole rooms, and test."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        copy_rooms(folder)
+        copy_rooms(whole, folder)
         plant(mutation, folder)
         code, output = _pytest(folder, mutation.tests)
     match code:
@@ -64,11 +64,11 @@ def run(mutation: Mutation) -> Verdict:
             return Verdict(mutation, False, f"it cannot even be imported:\n{output[-2000:]}")
 
 
-def copy_rooms(folder: Path) -> None:
+def copy_rooms(source: Path, folder: Path) -> None:
     for room in ROOMS:
-        copytree(HOUSE / room, folder / room, ignore=ignore_patterns("__pycache__"))
+        copytree(source / room, folder / room, ignore=ignore_patterns("__pycache__", ".hypothesis"))
     for file in FILES:
-        (folder / file).write_bytes((HOUSE / file).read_bytes())
+        (folder / file).write_bytes((source / file).read_bytes())
 
 
 def plant(mutation: Mutation, folder: Path) -> None:

@@ -4,8 +4,6 @@ Sixteen miners (and one refused at the door) play from the hash of block 4,200,1
 worked on paper from the values in the tables; none is computed by the code under test.
 """
 
-from decimal import Decimal
-
 import pytest
 
 from core.ids import CHAMPION
@@ -251,11 +249,11 @@ CALIBRATED_VALUES = {
     (5, "g1c1"): {2: 0.90, 16: 0.95},
     (6, "g1c1"): {0: 1.00, 2: 0.98, -1: 1.001},
     (6, "g1c2"): {0: OURS, 2: 0.7, -1: 0.6},
-    (6, "g1c3"): {0: 0.50, 2: 0.49, -1: 0.50},
-    (7, "g1c1"): {0: 1.25, 2: 1.22, -1: CRASH},
-    (8, "g1c1"): {0: -0.30, 2: -0.28, -1: -0.31},
-    (8, "g1c2"): {0: 0.60, 2: 0.585, -1: 0.60},
-    (8, "g1c3"): {0: 1.10, 2: 1.08, -1: 1.10},
+    (6, "g1c3"): {0: 0.50, 2: 0.49, -1: 0.51},
+    (7, "g1c1"): {0: 1.25, 2: 1.22},
+    (8, "g1c1"): {0: -0.30, 2: -0.28},
+    (8, "g1c2"): {0: 0.60, 2: 0.585},
+    (8, "g1c3"): {0: 1.10, 2: 1.08},
 }
 
 
@@ -283,7 +281,10 @@ def test_calibrated_the_budget(calibrated):
 
 
 def test_calibrated_who_meets_whom(calibrated):
-    """1 and 16 are undecided and meet again; the title match goes on after three challenges, for one was ours."""
+    """1 and 16 are undecided and meet again; the title match goes on after three challenges, for one was ours.
+
+    The champion's code duels itself in the first round of the match only.
+    """
     assert groups(calibrated) == [
         [[8, 11, 10, 5, 1, 14, 12, 16, 9, 6, 13, 2, 7, 15, 3, 4]],
         [[1, 2, 16, 3, 4]],
@@ -291,8 +292,8 @@ def test_calibrated_who_meets_whom(calibrated):
         [[1, 16], [2]],
         [[16, 2]],
         [[0, 2, -1]],
-        [[0, 2, -1]],
-        [[0, 2, -1]],
+        [[0, 2]],
+        [[0, 2]],
     ]
     assert_drawn_from_the_seed(calibrated)
 
@@ -361,17 +362,12 @@ def test_calibrated_the_pairs_and_the_decider(calibrated):
 
 def test_calibrated_the_title_match_goes_on(calibrated):
     """At 3: mean 0.0215660, s.d. 0.0023614, t = 15.8 of 96.873. Everybody is level and only the mirror stays."""
-    for round_ in (6, 7):
-        assert {n: (rank, on) for n, (rank, _, on) in table_of(calibrated, round_).items()} == {
-            0: (1, True),
-            2: (1, True),
-            -1: (1, False),
-        }
-    assert {n: (rank, on) for n, (rank, _, on) in table_of(calibrated, 8).items()} == {
-        2: (1, True),
-        0: (2, False),
-        -1: (2, False),
-    }
+    ranks = [
+        {number: (rank, goes_on) for number, (rank, _, goes_on) in table_of(calibrated, round_).items()}
+        for round_ in (6, 7, 8)
+    ]
+    assert ranks[0] == {0: (1, True), 2: (1, True), -1: (1, False)}
+    assert ranks[1:] == [{0: (1, True), 2: (1, True)}, {0: (2, False), 2: (1, True)}]
 
 
 def test_calibrated_the_title(calibrated):
@@ -408,8 +404,7 @@ def test_calibrated_the_titles_challenges(calibrated):
     ]
     assert [c.winner for c in challenges] == [miner(2), None, *[miner(2)] * 5]
     assert [c.standard_error for c in challenges] == ["0.009840459960", *[None] * 6]
-    mirrored = [c.mirror_gain and Decimal(c.mirror_gain) for c in challenges]
-    assert mirrored == [Decimal("-0.000999500333"), None, 0, None, Decimal("-0.01"), 0, 0]
+    assert [c.mirror_gain for c in challenges] == ["-0.000999500333", None, "-0.019802627296", *[None] * 4]
 
 
 def test_calibrated_who_defends_next(calibrated):
