@@ -1,7 +1,8 @@
-"""`python -m evaluators /job`: answer `/job/spec.json` with `report.json` in the spec's outputs, written last.
+"""`python -m evaluators /job…`: answer each job's `spec.json` with `report.json` in its outputs, written last.
 
-Exit code 0: there is a report, a number or a refusal with its reason. Otherwise it is ours: no report, and the
-reason in one line on stderr.
+Jobs of one challenge, one after another, share the base in memory; each has its own report, whatever becomes of the
+others. Exit code 0: every job has a report, a number or a refusal with its reason. Otherwise it is ours: no report for
+some job, and the reason in one line on stderr for each.
 """
 
 import gc
@@ -15,14 +16,20 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from core.errors import GodError
-from evaluators import job, registry
+from evaluators import job
+from evaluators.registry import Registry
 
 
 def main(arguments: Sequence[str]) -> int:
-    if len(arguments) != 1:
-        return _ours("usage: python -m evaluators <job folder>")
+    if not arguments:
+        return _ours("usage: python -m evaluators <job folder>…")
+    registry = Registry()
+    return max(_attempt(Path(argument), registry) for argument in arguments)
+
+
+def _attempt(folder: Path, registry: Registry) -> int:
     try:
-        _answer(Path(arguments[0]))
+        _answer(folder, registry)
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -32,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _answer(folder: Path) -> None:
+def _answer(folder: Path, registry: Registry) -> None:
     began = time.perf_counter()
     spec = job.read_spec(folder)
     job.clear(spec)

@@ -8,6 +8,7 @@ names, shapes, dtypes, finiteness, tensors that are no trained weights, the base
 weights came to be.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ import torch
 from core.errors import SubmissionError
 from core.safetensors import TensorInfo
 from evaluators.job import is_regular
-from evaluators.loading import Base
+from evaluators.loading import Base, base_state, in_own_memory
 from evaluators.measurement import CheckpointForm
 from evaluators.tensors import WHOLE, TensorFiles, shown, weight_files
 
@@ -36,6 +37,10 @@ class Found:
 
 class Fine(Protocol):
     """Fine-tuned tensors by the base's names."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of those that may differ from the base's."""
 
     def tensor(self, name: str, original: torch.Tensor, /) -> torch.Tensor:
         """What became of the base's tensor `original`; float, or of the base's own dtype."""
@@ -78,10 +83,17 @@ def check_tensor(name: str, info: TensorInfo, original: TensorInfo) -> None:
     if info.shape != original.shape:
         raise SubmissionError(
             f"tensor {shown(name)} has shape {list(info.shape)}; the base's has {list(original.shape)}: "
-            "keep the base's architecture and vocabulary"
+            f"{_remedy(info.shape, original.shape)}"
         )
     allowed = FLOATS | {original.dtype} if original.dtype in FLOATS else {original.dtype}
     check_dtype(name, info, frozenset(allowed))
+
+
+def _remedy(shape: tuple[int, ...], original: tuple[int, ...]) -> str:
+    rows_alone = len(shape) == len(original) == 2 and shape[1] == original[1]
+    if rows_alone and shape[0] > original[0]:
+        return f"cut off the {shape[0] - original[0]} rows added to the base's vocabulary"
+    return "keep the base's architecture and vocabulary"
 
 
 def check_dtype(name: str, info: TensorInfo, allowed: frozenset[str] = FLOATS) -> None:
@@ -106,6 +118,8 @@ class FullWeights:
         for alias in base.aliases.keys() & self._files.infos.keys():
             self._check_alias(alias, base.aliases[alias])
 
+        self.names = frozenset(base.names)
+
     def tensor(self, name: str, _original: torch.Tensor) -> torch.Tensor:
         return self._files.read(name)
 
@@ -125,16 +139,15 @@ class FullWeights:
             raise SubmissionError(f"the base ties {alias} to {name}: leave {alias} out, or save it equal")
 
 
-def fine_tuned(base: Base, fine: Fine, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """The fine-tuned model's tensors in `dtype`, by the base's names, each in memory of its own.
-
-    Of its own, because kernels may round differently with a tensor's alignment, which in a file the miner chooses.
+def changed_tensors(base: Base, fine: Fine) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors that a fine-tune gives, by the base's names; on the CPU, finite, in the fine-tune's own dtype.
 
     Raises:
-        SubmissionError: not finite, or not a fine-tune: after rounding to the base's dtype nothing has changed.
+        SubmissionError: not finite, or not a fine-tune: after rounding to the base's dtype nothing has changed. The
+            latter is known only at the end.
     """
-    state, changed = {}, False
-    for name in base.names:
+    changed = False
+    for name in (name for name in base.names if name in fine.names):
         original = base.read(name)
         tensor = fine.tensor(name, original)
         require_finite(name, tensor)
@@ -142,7 +155,12 @@ def fine_tuned(base: Base, fine: Fine, dtype: torch.dtype) -> dict[str, torch.Te
         if name in base.fixed and not same:
             raise SubmissionError(f"tensor {shown(name)} is no trained weight and differs from the base's: keep it")
         changed |= not same
-        state[name] = tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+        yield name, tensor
     if not changed:
         raise SubmissionError("not a fine-tune: the weights are the base model's")
-    return state
+
+
+def fine_tuned(base: Base, fine: Fine, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """All of the fine-tuned model's tensors in `dtype`, by the base's names. Raises SubmissionError."""
+    changed = {name: in_own_memory(tensor, dtype) for name, tensor in changed_tensors(base, fine)}
+    return base_state(base, dtype) | changed

@@ -1,42 +1,58 @@
-"""Rows of an instruct test set as token ids. The rules stand at the head of `evaluators/language.py`."""
+"""Rows of an instruct test set as samples. The rules are in docs/measurement.md, chapter 2."""
 
-import string
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from core.challenge import InstructDataset
-from core.errors import PrerequisiteError
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One row, ready for the model."""
-
-    tokens: tuple[int, ...]
-    answer_tokens: int
-    """The last so many are the answer; each of them has a token before it."""
+from evaluators.packing import Sample, TokenSequence
+from evaluators.rows import Row, check_format, require_columns, text_of
 
 
-def tokenize(rows: Sequence[Row], dataset: InstructDataset, tokenizer: Any, length: int) -> Iterator[Sample]:
-    """A sample for every row, in order, none longer than `length`."""
+def samples(rows: Sequence[Row], dataset: InstructDataset, tokenizer: Any, length: int) -> list[Sample]:
+    """A sample for every row, in order, none longer than `length` tokens."""
     check_formats(dataset)
+    require_columns(rows, (dataset.field_instruction, dataset.field_output, dataset.field_system))
     bos, eos = special_tokens(tokenizer)
+    found: list[Sample] = []
     for number, row in enumerate(rows):
-        prompt = tokenizer(prompt_of(row, dataset, number), add_special_tokens=False).input_ids
-        text = _text(row, dataset.field_output, number)
-        answer = tokenizer(text, add_special_tokens=False).input_ids + eos if text else []
-        yield cut(bos, prompt, answer, length)
+        prompt, answer = texts_of(row, dataset, number)
+        ending = eos if answer else []
+        found.append((cut(bos, encode(tokenizer, prompt), encode(tokenizer, answer) + ending, length),))
+    return found
 
 
-def cut(bos: list[int], prompt: list[int], answer: list[int], length: int) -> Sample:
+def texts_of(row: Row, dataset: InstructDataset, number: int = 0) -> tuple[str, str]:
+    """Prompt and answer; without an output column the instruction is the answer, to nothing."""
+    if dataset.field_output is None:
+        return "", text_of(row, dataset.field_instruction, number)
+    return prompt_of(row, dataset, number), text_of(row, dataset.field_output, number)
+
+
+def prompt_of(row: Row, dataset: InstructDataset, number: int = 0) -> str:
+    instruction = text_of(row, dataset.field_instruction, number)
+    extra = text_of(row, dataset.field_input, number)
+    system = text_of(row, dataset.field_system, number) if dataset.field_system else dataset.system_prompt
+    turn = dataset.format if extra else dataset.no_input_format
+    head = dataset.system_format.format(system=system) if system else ""
+    return head + turn.format(instruction=instruction, input=extra)
+
+
+def cut(bos: list[int], prompt: list[int], answer: list[int], length: int) -> TokenSequence:
     """The answer first loses its right end, to `length` - 1; then the prompt its left end."""
     answer = answer[: length - 1]
-    room = length - len(answer) - len(bos)
-    context = bos + (prompt[-room:] if room > 0 else [])
-    return Sample((*context, *answer), len(answer) if context else max(len(answer) - 1, 0))
+    context = bos + left_cut(prompt, length - len(answer) - len(bos))
+    tokens = (*context, *answer)
+    return TokenSequence(tokens, tuple(range(max(1, len(context)), len(tokens))))
+
+
+def left_cut(prompt: list[int], room: int) -> list[int]:
+    return prompt[-room:] if room > 0 else []
+
+
+def encode(tokenizer: Any, text: str) -> list[int]:
+    """Without special tokens of the tokenizer's own."""
+    tokens: list[int] = tokenizer(text, add_special_tokens=False).input_ids
+    return tokens
 
 
 def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -47,30 +63,7 @@ def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     return bos, eos
 
 
-def prompt_of(row: Row, dataset: InstructDataset, number: int = 0) -> str:
-    instruction = _text(row, dataset.field_instruction, number)
-    extra = _text(row, dataset.field_input, number)
-    system = _text(row, dataset.field_system, number) if dataset.field_system else dataset.system_prompt
-    turn = dataset.format if extra else dataset.no_input_format
-    head = dataset.system_format.format(system=system) if system else ""
-    return head + turn.format(instruction=instruction, input=extra)
-
-
 def check_formats(dataset: InstructDataset) -> None:
-    """Raises PrerequisiteError for a format with anything but plain fields: `{instruction.x}` reaches into objects."""
-    allowed = {"format": {"instruction", "input"}, "no_input_format": {"instruction"}, "system_format": {"system"}}
-    for name, fields in allowed.items():
-        text = getattr(dataset, name)
-        try:
-            used = [part[1:] for part in string.Formatter().parse(text) if part[1] is not None]
-        except ValueError as e:
-            raise PrerequisiteError(f"dataset_type.{name} {text!r} is no format: {e}") from e
-        if any(part[0] not in fields or part[1] or part[2] for part in used):
-            raise PrerequisiteError(f"dataset_type.{name} {text!r} may have only the fields {sorted(fields)}, plain")
-
-
-def _text(row: Row, column: str | None, number: int) -> str:
-    value = row.get(column) if column else None
-    if not isinstance(value, str | None):
-        raise PrerequisiteError(f"row {number} of the test set: {column!r} is no text: prepare the challenge again")
-    return value or ""
+    check_format("format", dataset.format, {"instruction", "input"})
+    check_format("no_input_format", dataset.no_input_format, {"instruction"})
+    check_format("system_format", dataset.system_format, {"system"})

@@ -69,6 +69,16 @@ def load_tokenizer(base: Base) -> Any:
     return AutoTokenizer.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
 
 
+def base_state(base: Base, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """The base's own tensors in `dtype`."""
+    return {name: in_own_memory(base.read(name), dtype) for name in base.names}
+
+
+def in_own_memory(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A copy; floats in `dtype`. Kernels may round differently with a tensor's alignment, which a file decides."""
+    return tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+
+
 def build_model(base: Base, state: dict[str, torch.Tensor], device: Device) -> torch.nn.Module:
     """The base's architecture with these tensors, ready to measure."""
     model, report = type(base.skeleton).from_pretrained(

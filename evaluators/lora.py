@@ -133,6 +133,7 @@ class LoraAdapter:
             self._check_pair(pair, target, base.files.infos[target])
         for target, name in self._stand_ins.items():
             check_tensor(name, self._files.infos[name], base.files.infos[target])
+        self.names = frozenset(self._pairs) | frozenset(self._stand_ins)
 
     def tensor(self, name: str, original: torch.Tensor) -> torch.Tensor:
         if name in self._stand_ins:

@@ -25,19 +25,30 @@ class Device:
 
     device: torch.device
     dtype: torch.dtype
+    tile: int = 64
+    """Tokens in one matrix product."""
+    budget: int = 2048
+    """Tokens in one forward pass, before a lack of memory makes them fewer."""
+    workers: int = 1
+    """Forward passes at a time, each on a thread of its own."""
 
 
 def prepare() -> Device:
-    """Threads as OMP_NUM_THREADS says, else 1; deterministic algorithms alone; full float32 products."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    """One thread for each kernel; deterministic algorithms alone; full float32 products.
+
+    OMP_NUM_THREADS, else 1, says how many forward passes run at a time: no result depends on it.
+    """
+    torch.set_num_threads(1)
     torch.set_deterministic_debug_mode("error")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # all that is allocated is written before it is read
     torch.set_float32_matmul_precision("highest")
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     if torch.cuda.is_available():
-        return Device(torch.device("cuda"), torch.bfloat16)
-    return Device(torch.device("cpu"), torch.float32)
+        return Device(torch.device("cuda"), torch.bfloat16, tile=2048, budget=16384, workers=1)
+    workers = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    return Device(torch.device("cpu"), torch.float32, workers=workers)
 
 
 def versions(device: Device) -> dict[str, str]:
@@ -48,7 +59,7 @@ def versions(device: Device) -> dict[str, str]:
         "transformers": transformers.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {_processor()}",
-        "threads": str(torch.get_num_threads()),
+        "threads": str(device.workers),
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "dtype": str(device.dtype).removeprefix("torch."),
     }

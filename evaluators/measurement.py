@@ -1,7 +1,9 @@
 """What an evaluator hands back."""
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,6 +11,16 @@ from core.errors import PrerequisiteError
 from core.evaluation import ExampleResult, Reward
 
 CheckpointForm = Literal["full", "lora"]
+
+
+class Stages(dict[str, float]):
+    """Seconds by stage."""
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self[name] = self.get(name, 0.0) + time.perf_counter() - began
 
 
 @dataclass(frozen=True)

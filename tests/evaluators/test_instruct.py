@@ -19,15 +19,15 @@ def test_cut(prompt: list[int], answer: list[int], begins: bool, length: int) ->
     assert list(sample.tokens[len(context) :]) == kept
     assert context[: len(bos)] == bos and prompt[len(prompt) - len(context[len(bos) :]) :] == context[len(bos) :]
     assert len(context) == min(len(bos + prompt), length - len(kept)) or context == bos
-    assert sample.answer_tokens == max(0, len(kept) if context else len(kept) - 1)
+    assert sample.counted == tuple(range(max(1, len(context)), len(sample.tokens)))
 
 
 def test_the_answer_goes_before_the_prompt() -> None:
     assert cut([1], [5, 6, 7], [8, 9], 4).tokens == (1, 7, 8, 9)
     assert cut([1], [5, 6, 7], [8, 9, 2], 4).tokens == (1, 8, 9, 2)
     assert cut([], [5, 6, 7], [8, 9, 2, 3], 4).tokens == (7, 8, 9, 2)
-    assert cut([1], [5], [], 4).answer_tokens == 0
-    assert cut([], [], [8, 9], 4).answer_tokens == 1
+    assert cut([1], [5], [], 4).counted == ()
+    assert cut([], [], [8, 9], 4).counted == (1,)
 
 
 DATASET = InstructDataset(

@@ -1,0 +1,146 @@
+"""The one model in memory: the base, into which one fine-tune after another is written and taken out again.
+
+Before a fine-tune is written, whatever the last one changed and it does not is made the base's again. So a model has
+the same bytes as if it had been loaded alone, and an adapter costs one pass over the tensors that it changes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from core.errors import PrerequisiteError
+from evaluators import tiles
+from evaluators.checkpoint import Fine, changed_tensors, fine_tuned
+from evaluators.head import Head, head_of
+from evaluators.loading import Base, base_state, build_model
+from evaluators.machine import Device
+from evaluators.packing import Pack, TokenSequence, pack
+
+PROBE_TOKENS = (37, 21)
+_STRETCHED = frozenset({"dynamic", "longrope"})
+"""Rotary embeddings that depend on the longest sequence in sight."""
+
+
+class LiveModel:
+    def __init__(self, base: Base, device: Device) -> None:
+        self._base, self._device, self.tile = base, device, device.tile
+        self._dirty: set[str] = set()
+        self._build(base_state(base, device.dtype))
+        with torch.inference_mode():
+            self.packed = self._in_place and _alike(base) and self._try_packed()
+            self._check_head()
+
+    @property
+    def head(self) -> Head:
+        return head_of(self.model, self.tile)
+
+    def load(self, fine: Fine) -> None:
+        """Become the fine-tune. Raises SubmissionError; the next `load` or `restore` makes good what it leaves."""
+        if not self._in_place:
+            self._dirty = set(self._base.names)
+            self._build(fine_tuned(self._base, fine, self._device.dtype))
+            return
+        self._take_back(self._dirty - fine.names)
+        for name, tensor in changed_tensors(self._base, fine):
+            self._dirty.add(name)
+            self._tensors[name].data.copy_(tensor)
+
+    def restore(self) -> None:
+        """Become the base."""
+        if self._dirty and not self._in_place:
+            self._build(base_state(self._base, self._device.dtype))
+        self._take_back(set(self._dirty))
+
+    def hidden(self, content: Pack) -> torch.Tensor:
+        """Last hidden states at the pack's predictors, (predictors, hidden size)."""
+        states = self._read(self.model.base_model, content)
+        return states.index_select(0, self._ids(content.predictors))
+
+    def hidden_alone(self, sequence: TokenSequence) -> torch.Tensor:
+        """The same for one sequence, unpadded, by the architecture's own attention."""
+        states = self.model.base_model(input_ids=self._ids(sequence.tokens)[None], use_cache=False)[0][0]
+        return states.index_select(0, self._ids([position - 1 for position in sequence.counted]))
+
+    def _build(self, state: dict[str, torch.Tensor]) -> None:
+        self.model: Any = build_model(self._base, state, self._device)
+        self._tensors = dict(self.model.named_parameters(remove_duplicate=False))
+        self._tensors |= dict(self.model.named_buffers(remove_duplicate=False))
+        self._in_place = set(self._base.names) <= self._tensors.keys()
+        """Not where transformers renames or joins what the files hold, as for mixtures of experts."""
+
+    def _take_back(self, names: set[str]) -> None:
+        if self._in_place:
+            for name in names:
+                self._tensors[name].data.copy_(self._base.read(name))
+        self._dirty -= names
+
+    def _read(self, module: Any, content: Pack) -> torch.Tensor:
+        with tiles.reading(content):
+            outputs = module(
+                input_ids=self._ids(content.tokens)[None],
+                position_ids=self._ids(content.positions)[None],
+                use_cache=False,
+            )
+        states: torch.Tensor = outputs[0][0]
+        return states
+
+    def _ids(self, numbers: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(numbers, dtype=torch.long, device=self._device.device)
+
+    def _try_packed(self) -> bool:
+        """Whether this architecture gives a sequence the same bytes alone and in company, tried on two."""
+        before = self.model.config._attn_implementation
+        try:
+            self.model.set_attn_implementation(tiles.ATTENTION)
+            tiles.tile_linears(self.model.base_model, self.tile)
+            if self._same_in_company():
+                return True
+        except (tiles.UnsupportedError, ValueError, TypeError):
+            pass
+        tiles.untile_linears(self.model.base_model)
+        self.model.set_attn_implementation(before)
+        return False
+
+    def _same_in_company(self) -> bool:
+        one, other = ((sequence,) for sequence in self._probes())
+        alone = self.hidden(pack([one], [0], self.tile))
+        joined = self.hidden(pack([other, one], [0, 1], self.tile))[-len(alone) :]
+        same: bool = torch.equal(alone, joined)
+        return same
+
+    def _check_head(self) -> None:
+        """Our log-probabilities are those of the architecture's own logits, tried on one sequence."""
+        probe, count = self._probes()[0], 1
+        content = pack([(probe,)], [0], self.tile)
+        hidden = (self.hidden(content) if self.packed else self.hidden_alone(probe))[:count]
+        ours = self.head.log_probabilities(torch.nn.functional.pad(hidden, (0, 0, 0, self.tile - count)))[:count]
+        logits = self._read(self.model, content) if self.packed else self._alone(probe)
+        theirs = torch.log_softmax(logits[:count].float(), dim=-1)
+        if not torch.allclose(ours, theirs, atol=0.1 if self._device.dtype is torch.bfloat16 else 1e-3, rtol=0):
+            name = type(self.model).__name__
+            raise PrerequisiteError(f"{name} makes logits in a way of its own: choose another base")
+
+    def _alone(self, probe: TokenSequence) -> torch.Tensor:
+        logits: torch.Tensor = self.model(input_ids=self._ids(probe.tokens)[None], use_cache=False).logits[0]
+        return logits
+
+    def _probes(self) -> list[TokenSequence]:
+        most, vocabulary = self._base.positions or max(PROBE_TOKENS), self.model.config.get_text_config().vocab_size
+        lengths = [min(length, most) for length in PROBE_TOKENS]
+        return [
+            TokenSequence(tuple(97 * at * length % vocabulary for at in range(length)), tuple(range(1, length)))
+            for length in lengths
+        ]
+
+
+def _alike(base: Base) -> bool:
+    """Whether every weight works on each token alone: linear layers, embeddings and vectors, no mixtures of experts."""
+    rope = getattr(base.config, "rope_parameters", None) or {}
+    stretched = rope.get("rope_type") in _STRETCHED if isinstance(rope, dict) else True
+    plain = (torch.nn.Linear, torch.nn.Embedding)
+    return not stretched and all(
+        parameter.dim() < 2 or type(module) in plain or isinstance(module, torch.nn.Embedding)
+        for module in base.skeleton.modules()
+        for parameter in module.parameters(recurse=False)
+    )
