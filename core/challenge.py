@@ -45,7 +45,8 @@ class InstructDataset(Frozen):
 
     field_instruction: str = "instruct"
     field_input: str | None = "input"
-    field_output: str = "output"
+    field_output: str | None = "output"
+    """None: the instruction itself is predicted, all of it, after nothing."""
     field_system: str | None = None
     format: str = "{instruction} {input}"
     no_input_format: str = "{instruction}"
