@@ -1,176 +1,147 @@
-"""The measurement `grpo-reward-minus-kl/1`: what a fine-tune's completions of hidden prompts earn, less its drift.
+"""Jobs of GRPO challenges: `grpo-reward-minus-kl/1`, to the last detail in docs/measurement.md, chapter on GRPO.
 
-The prompt of a row: the text of the prompt's column, nothing stripped, no chat template. Its tokens, by the base's
-tokenizer, without special tokens of the tokenizer's own, BOS before them where the tokenizer begins every text with it.
-With L the fewer of the spec's max_tokens and the base's max_position_embeddings, a completion has at most N = the fewer
-of 256 and L / 2 tokens, and the prompt loses tokens on its left (never BOS) beyond the fewer of 512 and L - N.
-
-Completions: 8 a prompt, drawn at temperature 1 from the whole vocabulary as `evaluators/generation.py` says, with the
-challenge's seed and the SHA-256 of the prompt's text. One ends with a token of the base that ends texts, or at N. Its
-text is the tokenizer's decoding without special tokens, spaces left as they are.
-
-Rewards: each function's values cut to [0, 1] (`evaluators/rewards/scoring.py`), its weight divided by the weights' sum.
-The prompt's reward is the mean over its completions of Σ weight × value: in [0, 1], whoever else is measured.
-
-KL: the mean over the prompt's tokens t of Σ_v p(v) (log p(v) - log q(v)), p the base's and q the fine-tune's prediction
-of what follows t; all tokens count, BOS and the last one too. Logits as in `instruct-nats-per-answer-token/1`, softmax
-and sums in float64. Nats per token.
-
-The prompt's score is reward - 0.5 × KL; the test set's is the mean over its prompts. Higher is better. Not finite
-anywhere: refused, never a number.
-
-Standard error: a completion's reward lies in [0, 1], so its standard deviation is at most 0.5, and drawing 8 for each
-of n prompts leaves at most 0.5 / √(8 n) in the score: 0.0088 for 400 prompts. What a prompt's completions show is in
-its parts, `standard_error`. Models are measured with the same random numbers: differences are surer than that.
+A prompt's score is what the fine-tune's completions of it earn by the challenge's reward functions, in [0, 1], less
+half the KL(base ‖ model) on the prompt. It depends on nobody else. Jobs of one challenge that follow one another share
+the base and the prompts, and nothing else.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from core.challenge import GrpoDataset
 from core.errors import PrerequisiteError, SubmissionError
 from core.evaluation import EvaluationSpec, ExampleResult, Reward
-from core.value import canonical_json, sha256_hex
 from evaluators import checkpoint, generation, job, loading, lora, machine
-from evaluators.instruct import special_tokens
-from evaluators.language import Stages
 from evaluators.machine import Device
-from evaluators.measurement import CheckpointForm, Measurement
+from evaluators.measurement import CheckpointForm, Measurement, Stages
+from evaluators.prompts import Prompt, prompts, voice_of
 from evaluators.rewards.sandbox import Sandbox
 from evaluators.rewards.scoring import Judge, Marks, standard_error, weighted
-from evaluators.rewards.validation import Row, extra_of, prompt_of
+from evaluators.rows import Row
 
 COMPLETIONS = 8
 """Of every prompt."""
-MOST_PROMPT, MOST_NEW = 512, 256
-"""Tokens."""
 KL_COEFFICIENT = 0.5
 CHUNK = 32
 """Positions whose full-vocabulary float64 log-probabilities are held at once."""
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A row, ready for the model."""
+class Evaluator:
+    def __init__(self) -> None:
+        self._open: tuple[EvaluationSpec, GrpoChallenge] | None = None
 
-    text: str
-    tokens: tuple[int, ...]
-    extra: Any
-    row_sha256: str
+    def evaluate(self, spec: EvaluationSpec) -> Measurement:
+        """Measure the checkpoint, or refuse it. Raises PrerequisiteError or IntegrityError when it is ours."""
+        job.require_folders(spec.base_model, spec.checkpoint)
+        challenge, folder = self._challenge(spec), Path(spec.checkpoint)
+        return challenge.measure(folder, partial(job.verify_tree, folder, spec.checkpoint_sha256, "checkpoint"))
 
-
-@dataclass(frozen=True)
-class Voice:
-    """What the base says about texts: how they are cut, how they end, how they are written."""
-
-    tokenizer: Any
-    ends: frozenset[int]
-    most_prompt: int
-    most_new: int
-
-
-def evaluate(spec: EvaluationSpec) -> Measurement:
-    """Measure the checkpoint, or refuse it. Raises PrerequisiteError or IntegrityError when it is ours."""
-    stages, device = Stages(), machine.prepare()
-    with stages.timed("inputs"):
-        base, dataset, voice, prompts = _inputs(spec)
-    form: CheckpointForm | None = None
-    try:
-        with stages.timed("checks"):
-            found = checkpoint.find(Path(spec.checkpoint))
-            form = found.form
-            model = loading.build_model(base, _state(spec, base, found, device), device)
-        with stages.timed("base"):
-            original = {name: base.read(name) for name in base.names}
-            reference = loading.build_model(base, original, device)
-        with stages.timed("rows"), Sandbox() as sandbox:
-            rows, marks = _measured(Models(reference, model), prompts, Judge(dataset, sandbox), voice, spec.seed)
-    except SubmissionError as e:
-        return Measurement(form, machine.versions(device), refusal=e.reason, stages=stages)
-    rewards = tuple(_reward(each) for each in zip(*marks, strict=True))
-    kl = math.fsum(row.parts["kl"] for row in rows) / len(rows)
-    return Measurement(form, machine.versions(device), rows=rows, stages=stages, rewards=rewards, kl=kl)
+    def _challenge(self, spec: EvaluationSpec) -> "GrpoChallenge":
+        """The spec's challenge, verified; the one before it is given up when it is another."""
+        shared = spec.model_copy(update={"evaluation_id": "", "checkpoint": "", "checkpoint_sha256": "", "outputs": ""})
+        if self._open is None or self._open[0] != shared:
+            self._open = None
+            self._open = shared, _challenge_of(spec)
+        return self._open[1]
 
 
-@dataclass(frozen=True)
-class Models:
-    base: torch.nn.Module
-    fine: torch.nn.Module
-
-
-def _inputs(spec: EvaluationSpec) -> tuple[loading.Base, GrpoDataset, Voice, list[Prompt]]:
-    """What is ours, verified before the miner's part is looked at."""
-    job.require_folders(spec.base_model, spec.checkpoint)
+def _challenge_of(spec: EvaluationSpec) -> "GrpoChallenge":
+    if not isinstance(spec.dataset_type, GrpoDataset):
+        given = type(spec.dataset_type).__name__
+        raise PrerequisiteError(f"dataset_type of a {spec.kind} is a {given}: give a GrpoDataset")
+    device = machine.prepare()
     job.verify_tree(Path(spec.base_model), spec.base_sha256, "base model")
-    dataset = spec.dataset_type
-    if not isinstance(dataset, GrpoDataset):
-        raise PrerequisiteError("the spec's dataset_type is none of a GRPO challenge: prepare the challenge again")
-    base = loading.load_base(Path(spec.base_model))
-    voice = voice_of(base, spec.max_tokens)
-    return base, dataset, voice, list(tokenize(job.read_rows(spec), dataset, voice))
+    base, rows = loading.load_base(Path(spec.base_model)), job.read_rows(spec)
+    return GrpoChallenge(base, rows, spec.dataset_type, device, spec.seed, spec.max_tokens)
 
 
-def _state(
-    spec: EvaluationSpec, base: loading.Base, found: checkpoint.Found, device: Device
-) -> dict[str, torch.Tensor]:
-    job.verify_tree(Path(spec.checkpoint), spec.checkpoint_sha256, "checkpoint")
-    fine: checkpoint.Fine = (
-        checkpoint.FullWeights(base, found.files)
-        if found.form == "full"
-        else lora.LoraAdapter(base, found.files, device.device)
-    )
-    return checkpoint.fine_tuned(base, fine, device.dtype)
+class GrpoChallenge:
+    def __init__(
+        self,
+        base: loading.Base,
+        rows: Sequence[Row],
+        dataset: GrpoDataset,
+        device: Device,
+        seed: str,
+        max_tokens: int = 4096,
+    ) -> None:
+        """Raises PrerequisiteError for whatever is wrong with rows, reward functions or base."""
+        self._base, self._device, self._seed = base, device, seed
+        self._voice = voice_of(base, max_tokens)
+        self._prompts = list(prompts(rows, dataset, self._voice))
+        self._sandbox = Sandbox()
+        self._judge = Judge(dataset, self._sandbox)
+        self._reference: torch.nn.Module | None = None
 
+    def measure(self, folder: Path, verify: Callable[[], None] = lambda: None) -> Measurement:
+        """Measure the checkpoint in the folder, or refuse it. `verify` is called before it is opened."""
+        stages, form = Stages(), None
+        try:
+            with stages.timed("checks"):
+                found = checkpoint.find(folder)
+                form = found.form
+                verify()
+                fine = self._opened(found)
+            with stages.timed("weights"):
+                model = self._model(dict(checkpoint.changed_tensors(self._base, fine)))
+            with stages.timed("completions"):
+                drawn = [self._answers(model, number) for number in range(len(self._prompts))]
+            with stages.timed("rewards"):
+                rows, marks = self._judged(drawn)
+        except SubmissionError as e:
+            return Measurement(form, machine.versions(self._device), refusal=e.reason, stages=stages)
+        return self._measurement(form, stages, rows, marks)
 
-def voice_of(base: loading.Base, max_tokens: int) -> Voice:
-    tokenizer = loading.load_tokenizer(base)
-    length = min(max_tokens, base.positions or max_tokens)
-    most_new = min(MOST_NEW, max(1, length // 2))
-    declared = base.config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(declared if isinstance(declared, list) else [declared])} - {None}
-    return Voice(tokenizer, frozenset(ends), min(MOST_PROMPT, length - most_new), most_new)
+    def _measurement(
+        self, form: CheckpointForm, stages: Stages, rows: tuple[ExampleResult, ...], marks: list[tuple[Marks, ...]]
+    ) -> Measurement:
+        rewards = tuple(_reward(each) for each in zip(*marks, strict=True))
+        kl = math.fsum(row.parts["kl"] for row in rows) / len(rows)
+        versions = machine.versions(self._device)
+        return Measurement(form, versions, rows=rows, stages=stages, rewards=rewards, kl=kl)
 
+    def _opened(self, found: checkpoint.Found) -> checkpoint.Fine:
+        if found.form == "full":
+            return checkpoint.FullWeights(self._base, found.files)
+        return lora.LoraAdapter(self._base, found.files, self._device.device)
 
-def tokenize(rows: Sequence[Row], dataset: GrpoDataset, voice: Voice) -> Iterator[Prompt]:
-    """A prompt for every row, in order. Raises PrerequisiteError for one without a token."""
-    bos, _ = special_tokens(voice.tokenizer)
-    for number, row in enumerate(rows):
-        text = prompt_of(row, dataset)
-        tokens = voice.tokenizer(text, add_special_tokens=False).input_ids
-        room = voice.most_prompt - len(bos)
-        cut = (*bos, *(tokens[-room:] if room > 0 else []))
-        if not cut:
-            raise PrerequisiteError(f"row {number} of the test set has no prompt: prepare the challenge again")
-        yield Prompt(text, cut, extra_of(row, dataset), sha256_hex(canonical_json(row)))
+    def _model(self, changed: dict[str, torch.Tensor]) -> torch.nn.Module:
+        """The base with these tensors instead of its own, in memory of their own."""
+        dtype = self._device.dtype
+        copies = {
+            name: each.to(dtype if each.is_floating_point() else each.dtype, copy=True)
+            for name, each in changed.items()
+        }
+        return loading.build_model(self._base, loading.base_state(self._base, dtype) | copies, self._device)
 
-
-def _measured(
-    models: Models, prompts: Sequence[Prompt], judge: Judge, voice: Voice, seed: str
-) -> tuple[tuple[ExampleResult, ...], list[tuple[Marks, ...]]]:
-    rows, marks = [], []
-    for number, prompt in enumerate(prompts):
-        drawn, kl = _answers(models, prompt, voice, seed)
+    def _answers(self, model: torch.nn.Module, number: int) -> tuple[list[str], float]:
+        """The completions of a prompt, and its KL in nats per token. Raises SubmissionError for no number."""
+        if self._reference is None:
+            self._reference = self._model({})
+        prompt, voice = self._prompts[number], self._voice
+        drawn = generation.draw(
+            model, prompt.tokens, self._seed, prompt.sha256, COMPLETIONS, voice.most_new, voice.ends
+        )
+        with torch.inference_mode():
+            tokens = torch.tensor([prompt.tokens], device=self._device.device)
+            kl = divergence(self._reference(input_ids=tokens, use_cache=False).logits[0], drawn.prompt_logits)
         if not math.isfinite(kl):
             raise SubmissionError(f"diverged: the KL of test row {number} to the base is not a finite number")
-        texts = [_text(voice, tokens) for tokens in drawn]
-        marks.append(judge.marks(texts, prompt.text, prompt.extra))
-        rows.append(_result(number, prompt, marks[-1], kl))
-    return tuple(rows), marks
+        return [voice.text(tokens) for tokens in drawn.completions], kl
 
-
-def _answers(models: Models, prompt: Prompt, voice: Voice, seed: str) -> tuple[tuple[tuple[int, ...], ...], float]:
-    """The completions, and the KL of the prompt in nats per token."""
-    key = sha256_hex(prompt.text.encode("utf-8", "surrogatepass"))
-    drawn = generation.draw(models.fine, prompt.tokens, seed, key, COMPLETIONS, voice.most_new, voice.ends)
-    with torch.inference_mode():
-        tokens = torch.tensor([prompt.tokens], device=drawn.prompt_logits.device)
-        expected = models.base(input_ids=tokens, use_cache=False).logits[0]
-        return drawn.completions, divergence(expected, drawn.prompt_logits)
+    def _judged(
+        self, drawn: list[tuple[list[str], float]]
+    ) -> tuple[tuple[ExampleResult, ...], list[tuple[Marks, ...]]]:
+        with self._sandbox:
+            pairs = zip(self._prompts, drawn, strict=True)
+            marks = [self._judge.marks(texts, prompt.text, prompt.extra) for prompt, (texts, _) in pairs]
+        facts = zip(self._prompts, marks, drawn, strict=True)
+        rows = tuple(_result(number, prompt, mine, kl) for number, (prompt, mine, (_, kl)) in enumerate(facts))
+        return rows, marks
 
 
 def divergence(base: torch.Tensor, fine: torch.Tensor) -> float:
@@ -180,11 +151,6 @@ def divergence(base: torch.Tensor, fine: torch.Tensor) -> float:
         p, q = (logits[at : at + CHUNK].double().log_softmax(-1) for logits in (base, fine))
         nats += (p.exp() * (p - q)).sum(-1).tolist()
     return max(math.fsum(nats) / len(nats), 0.0) if all(map(math.isfinite, nats)) else math.nan
-
-
-def _text(voice: Voice, tokens: Sequence[int]) -> str:
-    text: str = voice.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return text
 
 
 def _result(number: int, prompt: Prompt, marks: Sequence[Marks], kl: float) -> ExampleResult:

@@ -12,7 +12,7 @@ from evaluators import loading
 from evaluators.generation import BLOCK, choose, draw, uniform
 from evaluators.machine import Device
 
-CPU = Device(torch.device("cpu"), torch.float32)
+CPU = Device(torch.device("cpu"), torch.float32, tile=64, budget=2048, workers=1)
 
 
 def test_uniform_numbers_are_fixed_for_ever() -> None:

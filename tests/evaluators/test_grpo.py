@@ -1,15 +1,21 @@
 """GRPO measured whole, on a tiny model: the same bytes alone and in company, and the figures by hand."""
 
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.challenge import ChallengeKind, GrpoDataset
 from core.evaluation import GRPO
 from core.rewards.contract import of_source
 from core.rewards.library import entries
+from evaluators.__main__ import main
 from evaluators.grpo import COMPLETIONS, divergence
 from tests.evaluators.bench import Bench, Result, Tensors
 
@@ -59,6 +65,39 @@ def test_the_same_bytes_again_alone_and_in_another_order(bench: Bench, tuned: Te
         assert (alone.total, alone.parts) == (whole.examples[number].total, whole.examples[number].parts)
 
 
+def adapter(bench: Bench, base: Path) -> None:
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8}
+    (bench.checkpoint / "adapter_config.json").write_text(json.dumps(config))
+    random = torch.Generator().manual_seed(4)
+    factors: Tensors = {}
+    for name, tensor in load_file(base / "model.safetensors").items():
+        if name.endswith("q_proj.weight"):
+            stem = f"base_model.model.{name.removesuffix('.weight')}"
+            factors[f"{stem}.lora_A.weight"] = torch.randn(4, tensor.shape[1], generator=random)
+            factors[f"{stem}.lora_B.weight"] = torch.randn(tensor.shape[0], 4, generator=random)
+    bench.save(factors, "adapter_model.safetensors")
+
+
+def test_the_same_bytes_beside_other_models_and_in_another_process(tmp_path: Path, base: Path, tuned: Tensors) -> None:
+    jobs = []
+    for name in ("full", "lora"):
+        (tmp_path / name).mkdir()
+        bench = Bench(tmp_path / name, base)
+        if name == "full":
+            bench.save(tuned)
+        else:
+            adapter(bench, base)
+        changes = {"kind": ChallengeKind.GRPO, "definition": GRPO, "dataset_type": DATASET, "seed": "ab12"}
+        jobs += [bench.write_job(PROMPTS, **changes) for _ in range(2)]
+    full, full_again, lora, lora_again = jobs
+    assert main([str(lora), str(full), str(lora_again)]) == 0
+    command = [sys.executable, "-m", "evaluators", str(full_again)]
+    subprocess.run(command, check=True, env={"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "9"}, capture_output=True)
+    for one, other in ((full, full_again), (lora, lora_again)):
+        assert Result(0, one / "outputs").lines == Result(0, other / "outputs").lines
+    assert Result(0, full / "outputs").scored.value != Result(0, lora / "outputs").scored.value
+
+
 def test_another_seed_draws_other_completions(bench: Bench, tuned: Tensors) -> None:
     bench.save(tuned)
     first, second = measure(bench), measure(bench, seed="ab13")
@@ -92,9 +131,7 @@ def test_a_diverged_model_is_refused(bench: Bench, tuned: Tensors) -> None:
     assert "diverged" in measure(bench).refusal
 
 
-def test_the_base_itself_is_refused(bench: Bench, base: Any) -> None:
-    from safetensors.torch import load_file
-
+def test_the_base_itself_is_refused(bench: Bench, base: Path) -> None:
     bench.save(load_file(base / "model.safetensors"))
     assert "not a fine-tune" in measure(bench).refusal
 
