@@ -147,6 +147,8 @@ class ChallengePlan(Frozen):
     """Instruct only: what the KL to the base counts beside the loss, for each nat; None: it does not."""
     yarn_factor: Literal[2, 4, 8, 16, 32] | None = None
     """The base model's context is made so many times longer, by YaRN."""
+    synthetic_rows: Annotated[int, Field(ge=0)] = 0
+    """So many rows of train a language model is shown, and asked for another of the kind."""
     replacement: Annotated[int, Field(ge=0)] = 0
     """How often it was drawn anew because it could not be prepared."""
 
@@ -170,7 +172,9 @@ class ChallengeData(Frozen):
     dropped_messages: Annotated[int, Field(ge=0)] = 0
     """Messages without role or content, left out of conversations that stay."""
     synthetic_rows: Annotated[int, Field(ge=0)] = 0
-    """Rows that a language model wrote after rows of train."""
+    """Rows of train that a language model wrote after others of it."""
+    synthetic_refused: Annotated[int, Field(ge=0)] = 0
+    """Answers of it that were not taken: no row of the same columns, a repeat, or too near to a test row."""
     dataset_type: DatasetType = InstructDataset()
 
 

@@ -283,6 +283,13 @@ class ModelHub(Protocol):
         """All rows of a dataset, in its own order."""
 
 
+class Writer(Protocol):
+    """A language model that writes."""
+
+    def write(self, system: str, user: str) -> str:
+        """Its answer. Raises PrerequisiteError when it does not take our question or our key."""
+
+
 class Ledger(Protocol):
     """Money of coldkeys, in RAO. Append-only; a balance is a sum, and never below 0.
 
@@ -352,3 +359,5 @@ class Ports:
     repositories: Repositories
     hub: ModelHub
     chain: Chain
+    writer: Writer | None = None
+    """None: there is none, and nobody is asked for synthetic rows."""

@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 
 from core.challenge import ChallengePlan
-from core.errors import PrerequisiteError
+from core.errors import IntegrityError, PrerequisiteError
 from tasks.challenges import prepare_data, record_failed, record_ready
 from tournament.rules import TournamentRules
 
@@ -16,7 +16,7 @@ def prepare_challenge(plan: ChallengePlan, rules: dict[str, Any]) -> None:
     split = TournamentRules.model_validate(rules)
     try:
         data = prepare_data(plan, split.minimum_rows, split.test_share, split.test_most)
-    except (ValueError, PrerequisiteError) as error:
+    except (ValueError, PrerequisiteError, IntegrityError) as error:
         record_failed(plan.challenge_id, str(error))
     else:
         record_ready(plan.challenge_id, data)

@@ -74,13 +74,11 @@ class HubSettings(BaseModel):
     """Fetch from this machine too, unencrypted. For tests."""
 
 
-class SyntheticSettings(BaseModel):
-    """Training rows that a language model writes after others; off while `rows` is 0."""
+class WriterSettings(BaseModel):
+    """The language model that writes synthetic rows, for challenges whose plan asks for some."""
 
-    rows: int = Field(default=0, ge=0)
-    """How many are asked for in each challenge."""
     endpoint: str = ""
-    """OpenAI-compatible, `https://host/v1`."""
+    """OpenAI-compatible, `https://host/v1`; empty: there is none."""
     model: str = ""
     api_key: SecretStr = SecretStr("")
     seconds: float = Field(default=120.0, gt=0)
@@ -122,7 +120,7 @@ class Settings(BaseSettings):
     compute: ComputeSettings = ComputeSettings()
     repositories: RepositorySettings = RepositorySettings()
     hub: HubSettings = HubSettings()
-    synthetic: SyntheticSettings = SyntheticSettings()
+    writer: WriterSettings = WriterSettings()
     chain: ChainSettings = ChainSettings()
     dispatch: DispatchSettings = DispatchSettings()
     tournaments: TournamentSettings = TournamentSettings()

@@ -50,6 +50,7 @@ def connect(s: Settings) -> Ports:
     from gateways.postgres.weights import PostgresWeights
     from gateways.s3 import S3Artifacts
     from gateways.sources import AddressedDatasets
+    from gateways.writing import CompletionsWriter
 
     database = Database(s.database.dsn.get_secret_value())
     return Ports(
@@ -65,6 +66,7 @@ def connect(s: Settings) -> Ports:
         repositories=GitRepositories(s.repositories),
         hub=AddressedDatasets(_hub(s), s.hub, s.artifacts),
         chain=LocalChain(database, s.chain),
+        writer=CompletionsWriter(s.writer) if s.writer.endpoint else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.challenge import ChallengeKind, DatasetInfo
 from core.value import canonical_json, sha256_hex
-from preparation.columns import REQUIRED, check_columns, given_chat
+from preparation.columns import check_columns, given_chat, required_columns
 from preparation.conversations import conversation
 from preparation.objection import EmptyRowError, ObjectionError
 from preparation.tally import Tally
@@ -75,6 +75,11 @@ def _take(item: Any, dataset: DatasetInfo, number: int, tally: Tally, seen: set[
     return Numbered(row, digest, dataset.dataset_id, number)
 
 
+def standard_row(item: Mapping[str, Any], dataset: DatasetInfo) -> Row:
+    """One row with the standard columns. Raises ObjectionError when it is not usable."""
+    return _standard(item, dataset)[1]
+
+
 def _standard(item: Mapping[str, Any], dataset: DatasetInfo) -> tuple[int, Row]:
     """How many messages were left out, and the row."""
     if dataset.kind is ChallengeKind.CHAT:
@@ -84,7 +89,7 @@ def _standard(item: Mapping[str, Any], dataset: DatasetInfo) -> tuple[int, Row]:
         return read.left_out, row
     row = {ours: _text(ours, item.get(theirs)) for ours, theirs in dataset.columns.items()}
     _check_texts(row)
-    _check_filled(row, dataset.kind)
+    _check_filled(row, dataset)
     return 0, row
 
 
@@ -121,13 +126,13 @@ def _check_texts(row: Row) -> None:
         raise ObjectionError("broken text: half of a surrogate pair, which UTF-8 does not have") from e
 
 
-def _check_filled(row: Row, kind: ChallengeKind) -> None:
+def _check_filled(row: Row, dataset: DatasetInfo) -> None:
     if not any(text.strip() for text in row.values()):
         raise EmptyRowError("empty")
-    for column in REQUIRED[kind]:
+    for column in required_columns(dataset):
         if not row[column].strip():
             raise ObjectionError(f"no {_SAID.get(column, column)}")
-    if kind is ChallengeKind.DPO and row["chosen"].strip() == row["rejected"].strip():
+    if dataset.kind is ChallengeKind.DPO and row["chosen"].strip() == row["rejected"].strip():
         raise ObjectionError("chosen and rejected answer are equal")
 
 

@@ -22,7 +22,7 @@ REQUIRED = {
     ChallengeKind.DPO: ("prompt", "chosen", "rejected"),
     ChallengeKind.GRPO: ("prompt",),
 }
-"""Standard columns that no row may have empty."""
+"""Standard columns that no row may have empty; see `required_columns`."""
 OPTIONAL = {
     ChallengeKind.INSTRUCT: ("input", "system"),
     ChallengeKind.CHAT: (),
@@ -46,13 +46,24 @@ def _check_mapping(dataset: DatasetInfo) -> None:
     kind, ours = dataset.kind, dataset.columns.keys()
     if kind not in REQUIRED:
         raise ValueError(f"dataset {dataset.dataset_id} is of {kind}: its rows are not text; prepare it elsewhere")
-    required, optional = REQUIRED[kind], OPTIONAL[kind]
+    required, optional = required_columns(dataset), OPTIONAL[kind]
     if (missing := set(required) - ours) or (unknown := ours - {*required, *optional}):
         fault = f"do not say which is {sorted(missing)[0]}" if missing else f"name {sorted(unknown)[0]}"
         raise ValueError(
             f"the columns of dataset {dataset.dataset_id} {fault}; {kind} has {', '.join(required)}"
             f"{' and, where there is one, ' + ', '.join(optional) if optional else ''}: correct its entry in the hub"
         )
+
+
+def required_columns(dataset: DatasetInfo) -> tuple[str, ...]:
+    """An instruct dataset whose description says that it has no output (completion) needs none."""
+    if _is_completion(dataset):
+        return ("instruct",)
+    return REQUIRED[dataset.kind]
+
+
+def _is_completion(dataset: DatasetInfo) -> bool:
+    return isinstance(dataset.dataset_type, InstructDataset) and dataset.dataset_type.field_output is None
 
 
 def standard_type(dataset: DatasetInfo, reward_functions: Sequence[RewardFunction] = ()) -> DatasetType:
@@ -63,7 +74,7 @@ def standard_type(dataset: DatasetInfo, reward_functions: Sequence[RewardFunctio
     names = {name for part in dataset.parts or (dataset,) for name in part.columns}
     match dataset.kind:
         case ChallengeKind.INSTRUCT:
-            return _given(dataset, InstructDataset).model_copy(update=_instruct(names))
+            return _given(dataset, InstructDataset).model_copy(update=_instruct(dataset, names))
         case ChallengeKind.CHAT:
             return ChatDataset(chat_template=_given(dataset, ChatDataset).chat_template)
         case ChallengeKind.DPO:
@@ -74,11 +85,11 @@ def standard_type(dataset: DatasetInfo, reward_functions: Sequence[RewardFunctio
             raise ValueError(f"dataset {dataset.dataset_id} is of {dataset.kind}: its rows are not text")
 
 
-def _instruct(names: set[str]) -> dict[str, str | None]:
+def _instruct(dataset: DatasetInfo, names: set[str]) -> dict[str, str | None]:
     return {
         "field_instruction": "instruct",
         "field_input": "input",
-        "field_output": "output",
+        "field_output": None if _is_completion(dataset) else "output",
         "field_system": "system" if "system" in names else None,
     }
 

@@ -5,18 +5,22 @@ import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from prefect import task
 
 from core.artifacts import ArtifactKind, ArtifactRef
-from core.challenge import Catalogue, ChallengeData, ChallengeKind, ChallengePlan, RewardFunction
+from core.challenge import Catalogue, ChallengeData, ChallengeKind, ChallengePlan, DatasetType, RewardFunction
+from core.errors import PrerequisiteError
 from core.ids import ChallengeId
 from core.rewards.library import generic
 from core.value import canonical_json
 from gateways.wiring import ports
+from preparation.cleaning import Row
 from preparation.columns import standard_type
-from preparation.prepare import Bounds, parts_of, prepare
+from preparation.prepare import Bounds, Prepared, parts_of, prepare
 from preparation.rewards import draw_reward_functions
+from preparation.synthetic import accepted, fresh, question
 from preparation.yarn import extended_config
 from tasks.artifacts import staging
 from tasks.retrying import EFFECT
@@ -36,23 +40,48 @@ def prepare_data(plan: ChallengePlan, minimum_rows: int, test_share: Decimal, te
     dataset_type = standard_type(plan.dataset, _reward_functions(plan))
     sources = [ports().hub.rows(part.dataset_id, part.revision) for part in parts_of(plan.dataset)]
     rows = prepare(plan.dataset, sources, plan.seed, Bounds(minimum_rows, test_share, test_most))
+    written = _written(plan, rows, dataset_type)
     store = ports().artifacts
     return ChallengeData(
         base_model=_store_model(plan),
-        train=store.put_bytes(ArtifactKind.DATASET, canonical_json(rows.train)),
+        train=store.put_bytes(ArtifactKind.DATASET, canonical_json(rows.train + written.rows)),
         test=store.put_bytes(ArtifactKind.DATASET, canonical_json(rows.test)),
-        train_rows=len(rows.train),
+        train_rows=len(rows.train) + len(written.rows),
         test_rows=len(rows.test),
         source_rows=rows.source_rows,
         dropped_rows=dict(rows.tally.rows),
         dropped_examples=rows.tally.examples,
         dropped_messages=rows.tally.messages,
+        synthetic_rows=len(written.rows),
+        synthetic_refused=written.refused,
         dataset_type=dataset_type,
     )
 
 
 def _reward_functions(plan: ChallengePlan) -> Sequence[RewardFunction]:
     return draw_reward_functions(generic(), plan.seed) if plan.kind is ChallengeKind.GRPO else ()
+
+
+class Written(NamedTuple):
+    rows: list[Row]
+    refused: int
+
+
+def _written(plan: ChallengePlan, rows: Prepared, dataset_type: DatasetType) -> Written:
+    """Rows that a language model writes after the first rows of train; none where the plan asks for none."""
+    asked = rows.train[: plan.synthetic_rows]
+    if asked and ports().writer is None:
+        raise PrerequisiteError("the plan asks for synthetic rows, but there is no writer: set GOD_WRITER__ENDPOINT")
+    answers = [rewrite(row) for row in asked]
+    made = [accepted(text, row, plan.dataset.kind, dataset_type) for text, row in zip(answers, asked, strict=True)]
+    kept = fresh([row for row in made if row is not None], rows.train, rows.test)
+    return Written(kept, len(asked) - len(kept))
+
+
+@task(**EFFECT)
+def rewrite(row: Row) -> str:
+    writer = ports().writer
+    return writer.write(*question(row)) if writer else ""
 
 
 def _store_model(plan: ChallengePlan) -> ArtifactRef:

@@ -120,6 +120,14 @@ def test_a_conversation_may_be_json_text() -> None:
     assert rows == [{"conversations": messages}]
 
 
+def test_rows_of_a_completion_dataset_need_no_output() -> None:
+    completion = InstructDataset(field_output=None)
+    rows, tally = cleaned(
+        [{"task": "Once upon a time"}, {"task": ""}], columns={"instruct": "task"}, dataset_type=completion
+    )
+    assert rows == [{"instruct": "Once upon a time"}] and tally.rows == {"empty": 1}
+
+
 # The dataset as a whole
 
 

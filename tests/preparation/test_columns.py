@@ -1,0 +1,78 @@
+"""How prepared rows are read, and which reward functions judge them."""
+
+import pytest
+
+from core.challenge import (
+    ChallengeKind,
+    ChatDataset,
+    DpoDataset,
+    GrpoDataset,
+    InstructDataset,
+    RewardFunction,
+)
+from core.value import sha256_hex
+from preparation.columns import standard_type
+from preparation.rewards import draw_reward_functions
+from tests.preparation.rows import dataset
+
+LIBRARY = [
+    RewardFunction(
+        reward_id=str(number), reward_func=f"def f{number}", reward_weight=1.0, func_hash=sha256_hex(b"%d" % number)
+    )
+    for number in range(9)
+]
+
+
+def test_an_instruct_challenge_has_the_standard_names_and_the_datasets_formats() -> None:
+    assert standard_type(dataset()) == InstructDataset()
+    theirs = InstructDataset(field_instruction="task", format="{instruction}: {input}", system_prompt="Be kind.")
+    columns = {"instruct": "task", "output": "answer", "system": "persona"}
+    assert standard_type(dataset(dataset_type=theirs, columns=columns)) == InstructDataset(
+        field_system="system", format="{instruction}: {input}", system_prompt="Be kind."
+    )
+
+
+def test_a_dpo_challenge_keeps_formats_and_system_column() -> None:
+    columns = {"prompt": "q", "chosen": "a", "rejected": "b", "system": "s"}
+    theirs = DpoDataset(field_prompt="q", prompt_format="{system}\n{prompt}", chosen_format="A: {chosen}")
+    made = standard_type(dataset(ChallengeKind.DPO, columns=columns, dataset_type=theirs))
+    assert made == DpoDataset(field_system="system", prompt_format="{system}\n{prompt}", chosen_format="A: {chosen}")
+
+
+def test_a_chat_challenge_has_standard_messages_and_the_datasets_template() -> None:
+    theirs = ChatDataset(chat_template="base", chat_role_field="role", chat_user_reference="human")
+    assert standard_type(dataset(ChallengeKind.CHAT, dataset_type=theirs)) == ChatDataset(chat_template="base")
+
+
+def test_a_grpo_challenges_extra_column_is_named_as_its_rows_have_it() -> None:
+    made = standard_type(dataset(ChallengeKind.GRPO), LIBRARY[:2])
+    assert made == GrpoDataset(reward_functions=tuple(LIBRARY[:2]), extra_column="extra_data")
+    without = standard_type(dataset(ChallengeKind.GRPO, columns={"prompt": "question"}), LIBRARY[:2])
+    assert isinstance(without, GrpoDataset) and without.extra_column is None
+
+
+def test_a_datasets_own_reward_functions_come_before_drawn_ones() -> None:
+    theirs = GrpoDataset(reward_functions=(LIBRARY[5],))
+    made = standard_type(dataset(ChallengeKind.GRPO, dataset_type=theirs), LIBRARY[:2])
+    assert isinstance(made, GrpoDataset) and made.reward_functions == (LIBRARY[5],)
+
+
+def test_a_grpo_challenge_without_reward_functions_is_an_error() -> None:
+    with pytest.raises(ValueError, match="has no reward functions: name them in its entry"):
+        standard_type(dataset(ChallengeKind.GRPO))
+    with pytest.raises(ValueError, match="no reward functions to draw from"):
+        draw_reward_functions([], "5e")
+
+
+def test_reward_functions_are_drawn_by_the_seed_alone() -> None:
+    drawn = draw_reward_functions(LIBRARY, "5e")
+    assert drawn == draw_reward_functions(LIBRARY[::-1], "5e")
+    assert len({draw_reward_functions(LIBRARY, f"{seed:x}") for seed in range(20)}) > 15
+
+
+def test_one_to_five_are_drawn_each_count_as_often_and_weights_sum_to_one() -> None:
+    draws = [draw_reward_functions(LIBRARY, f"{seed:x}") for seed in range(2000)]
+    for count in range(1, 6):
+        assert 330 < sum(len(drawn) == count for drawn in draws) < 470
+    assert all(sum(function.reward_weight for function in drawn) == pytest.approx(1) for drawn in draws)
+    assert all(len({function.func_hash for function in drawn}) == len(drawn) for drawn in draws)
