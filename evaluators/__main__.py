@@ -3,6 +3,8 @@
 Jobs of one challenge, one after another, share the base in memory; each has its own report, whatever becomes of the
 others. Exit code 0: every job has a report, a number or a refusal with its reason. Otherwise it is ours: no report for
 some job, and the reason in one line on stderr for each.
+
+`python -m evaluators rewards /job`: try a challenge's reward functions, as `python -m evaluators.rewards /job` does.
 """
 
 import gc
@@ -18,11 +20,14 @@ from pydantic import ValidationError
 from core.errors import GodError
 from evaluators import job
 from evaluators.registry import Registry
+from evaluators.rewards.__main__ import main as validate_rewards
 
 
 def main(arguments: Sequence[str]) -> int:
     if not arguments:
         return _ours("usage: python -m evaluators <job folder>…")
+    if arguments[0] == "rewards":
+        return validate_rewards(arguments[1:])
     registry = Registry()
     return max(_attempt(Path(argument), registry) for argument in arguments)
 
