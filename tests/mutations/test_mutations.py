@@ -8,7 +8,7 @@ import pytest
 from tests.mutations.catalogue import MUTATIONS
 from tests.mutations.running import HOUSE, run_all
 
-DAYS = 8
+DAYS = 14
 """The whole catalogue comes round in so many."""
 
 

@@ -60,6 +60,12 @@ def test_the_standard_error_of_a_gain_is_that_of_its_pairs():
     assert standard_error(first, second, Direction.LOSS) == pytest.approx((0.00875 * 1.5) ** 0.5)
 
 
+def test_the_standard_error_of_a_scores_gain_is_that_of_a_mean():
+    """Golden: differences 2, 0 and 1 lie 1, −1 and 0 about their mean → s.e. √(2/9 × 3/2) = √(1/3)."""
+    first, second = rows([3.0, 1.0, 2.0]), rows([1.0, 1.0, 1.0])
+    assert standard_error(first, second, Direction.SCORE) == pytest.approx((1 / 3) ** 0.5)
+
+
 @given(st.lists(st.floats(0.01, 10), min_size=2, max_size=30), st.floats(0.1, 10))
 def test_models_that_differ_by_a_factor_have_no_error(values, factor):
     other = rows([value * factor for value in values])

@@ -44,6 +44,14 @@ def test_an_undecided_pair_meets_again_and_both_challenges_count():
     assert state.results[1].standings[0].gap.against == TWO
 
 
+@pytest.mark.parametrize(("clearance", "rounds"), [("0.5", 1), ("0.51", 2), ("1", 2), ("0", 1)])
+def test_how_clear_a_pair_must_be_is_a_rule(clearance, rounds):
+    """A gain of −ln 0.995 = 0.5013 % against a noise of 1 %."""
+    rules = RULES.model_copy(update={"pairs": Pairs(deciders=1, clearance=Decimal(clearance))})
+    state = played([0.995, 0.9], [1.0, 1.0], rules)
+    assert len([r for r in state.rounds if r.plan.type is RoundType.KNOCKOUT]) == rounds
+
+
 def test_after_the_last_decider_the_better_mean_goes_through():
     state = played([1.0, 0.999], [0.999, 1.0005])
     assert through(state, 1) == {ONE} and len(state.rounds) == 3

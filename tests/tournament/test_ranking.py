@@ -68,6 +68,33 @@ def test_a_failure_is_told_with_its_reason_and_its_owner():
     assert not crashed.advances and not refused.advances
 
 
+TWICE = DEMO.model_copy(update={"group_challenges": 2})
+
+
+def after_two(**values):
+    """Standings of a group of four that played two challenges; the others have 1 on both."""
+    state = active(builders.entries(4), TWICE)
+    state = prepared(with_round(state, draw_round(state, 1, TWICE, CATALOGUE)))
+    numbers = {Contestant(builders.hotkey(int(name[1:]))): pair for name, pair in values.items()}
+    state = played(state, lambda contestant, id_: numbers.get(contestant, (1.0, 1.0))[int(id_[-1]) - 1])
+    return {standing.contestant: standing for standing in closed(state, 1, TWICE).results[0].standings}
+
+
+def test_of_several_challenges_the_mean_merit_counts():
+    """√(0.5 × 1.9) < 1 although the mean of the losses is 1.2: as in a title match, relative gains are averaged."""
+    standings = after_two(m1=(0.5, 1.9), m2=(1.9, 0.5), m3=(0.9, 1.2))
+    ranks = {name[:8]: (s.rank, s.value) for name, s in standings.items()}
+    assert ranks == {"5Hotkey1": (1, 1.2), "5Hotkey2": (1, 1.2), "5Hotkey4": (3, 1.0), "5Hotkey3": (4, 1.05)}
+
+
+def test_one_failure_of_several_leaves_no_result_and_the_miners_own_weighs_first():
+    standings = after_two(m1=(0.5, "crashed"), m2=("ours: lost", "crashed"), m3=("ours: lost", 0.9))
+    one, two, three = (standings[Contestant(builders.hotkey(number))] for number in (1, 2, 3))
+    assert (one.value, one.fault, one.advances) == (None, Fault.MINER, False)
+    assert (two.reason, two.fault, two.advances) == ("crashed", Fault.MINER, False)
+    assert (three.reason, three.fault, three.advances) == ("ours: lost", Fault.PLATFORM, True)
+
+
 def test_a_bye_goes_through_without_a_training():
     state = active(builders.entries(3), DEMO)
     state = prepared(with_round(state, draw_round(state, 1, DEMO, CATALOGUE)))
