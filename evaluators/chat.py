@@ -5,6 +5,7 @@ mark in place of each answer. What stands between the marks must stand in both, 
 (or the answers stripped of white space at their ends) between; otherwise the row is refused.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from evaluators.templates import ChatTemplate, Messages, TemplateFailedError
 Spans = list[tuple[int, int]]
 _SHOWN = ["user", "assistant", "user", "assistant"]
 """The conversation that shows how a template ends an assistant's turn."""
+
+
+_ENDING = re.compile(r"\s*\S+")
 
 
 class UnclearError(Exception):
@@ -81,7 +85,7 @@ def _texts(template: ChatTemplate, tokenizer: Any, conversations: list[Messages]
 def ending_of(shown: str, tokenizer: Any) -> str:
     """The end of an assistant's turn: the tokens that follow its content both within a conversation and at its end.
 
-    White space after them is not part of it. Empty for a template that writes none.
+    It ends before white space. Empty for a template that writes none.
     """
     between, last = shown.partition("GOD1SHOWN")[2], shown.partition("GOD3SHOWN")[2]
     ending = ""
@@ -89,7 +93,8 @@ def ending_of(shown: str, tokenizer: Any) -> str:
         if one != other:
             break
         ending = last[:end]
-    return ending.rstrip()
+    found = _ENDING.match(ending)
+    return found[0] if found else ""
 
 
 def _tokens(tokenizer: Any, text: str) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ import json
 import resource
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn
@@ -27,7 +28,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 MOST_BYTES = 1 << 29
 MOST_CHARACTERS = 1 << 23
 SECONDS = 2
-"""For one conversation; twice that on the CPU ends the process, whatever it is doing."""
+"""For one conversation; one more on the CPU ends the process, whatever it is doing."""
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 """What `strftime_now` says: always the same day, so that a text is always the same."""
 
@@ -75,7 +76,8 @@ def _raise(message: str) -> NoReturn:
 
 def main() -> None:
     task = json.load(sys.stdin)
-    ENVIRONMENT.from_string("{{ 1 }}").render()  # whatever is imported late is imported now
+    with suppress(TemplateError):  # whatever is imported late is imported now
+        ENVIRONMENT.from_string("{{ raise_exception('early') }}").render()
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
@@ -91,7 +93,7 @@ def main() -> None:
 
 def _render(template: str, messages: list[Any], variables: dict[str, Any], most: int) -> dict[str, str]:
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
-    resource.setrlimit(resource.RLIMIT_CPU, (used + 2 * SECONDS + 1, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + SECONDS + 1, resource.RLIM_INFINITY))
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         return {"text": _text(template, messages, variables, most)}

@@ -71,6 +71,12 @@ def half_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_base(tmp_path_factory.mktemp("models") / "half", dtype=torch.bfloat16)
 
 
+@pytest.fixture(scope="session")
+def long_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights for longer texts."""
+    return save_base(tmp_path_factory.mktemp("models") / "long", max_position_embeddings=512)
+
+
 @pytest.fixture
 def bench(tmp_path: Path, base: Path) -> Bench:
     return Bench(tmp_path, base)
