@@ -51,7 +51,7 @@ def _measured(parameters: dict[str, str]) -> EvaluationId:
 
 
 def comparison(evaluations: list[Evaluation]) -> Table:
-    table = Table("evaluation", "purpose", "nats a token", "refused", "report", title="Measured", title_justify="left")
+    table = Table("evaluation", "purpose", "value", "refused", "report", title="Measured", title_justify="left")
     for evaluation in evaluations:
         outcome = evaluation.outcome
         loss = repr(outcome.value) if isinstance(outcome, Scored) else "–"

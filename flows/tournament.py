@@ -44,7 +44,7 @@ from tournament.lifecycle import (
     Step,
     next_step,
 )
-from tournament.programme import draw_round, replacement
+from tournament.programme import UnservedError, draw_round, replacement
 from tournament.rounds import last_result
 from tournament.rules import TournamentRules
 
@@ -71,7 +71,10 @@ def play(id_: TournamentId) -> None:
         if step is None:
             break
         get_run_logger().info("%s: %s", id_, step)
-        take(step, state, rules)
+        try:
+            take(step, state, rules)
+        except UnservedError as error:
+            halt(id_, HaltCause.PREPARATION, str(error), rules)
     if state.tournament.status is TournamentStatus.FINISHED:
         start_flow(set_weights, {}, f"{id_}/weights")
 

@@ -98,7 +98,7 @@ def tell_standings(result: RoundResult) -> None:
             "group": s.group_id,
             "rank": s.rank,
             "contestant": s.contestant,
-            "loss": "" if s.value is None else repr(s.value),
+            "value": "" if s.value is None else repr(s.value),
             "goes through": "yes" if s.advances else "",
             "reason": s.reason or "",
             "fault": s.fault or "",
@@ -106,7 +106,7 @@ def tell_standings(result: RoundResult) -> None:
         for s in result.standings
     ]
     create_table_artifact(
-        rows, key=key_of("standings", result.round_id), description=f"Standings of {result.round_id}, nats per token"
+        rows, key=key_of("standings", result.round_id), description=f"Standings of {result.round_id}"
     )
     tell_event("god.round.closed", f"god.round.{result.round_id}")
 
@@ -137,10 +137,10 @@ def tell_difference(old: Evaluation | None, new: Evaluation, is_equal: bool) -> 
 
 def _difference_row(name: str, evaluation: Evaluation) -> dict[str, Any]:
     outcome = evaluation.outcome
-    loss = repr(outcome.value) if isinstance(outcome, Scored) else ""
+    value = repr(outcome.value) if isinstance(outcome, Scored) else ""
     reason = "" if outcome is None or isinstance(outcome, Scored) else outcome.reason
     report = evaluation.report.key if evaluation.report else ""
-    return {"": name, "evaluation": evaluation.evaluation_id, "loss": loss, "refused": reason, "report": report}
+    return {"": name, "evaluation": evaluation.evaluation_id, "value": value, "refused": reason, "report": report}
 
 
 def tell_event(event: str, resource: str, at: datetime | None = None) -> None:

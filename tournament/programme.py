@@ -18,8 +18,12 @@ SCALE = 10**9
 Choice = TypeVar("Choice")
 
 
+class UnservedError(ValueError):
+    """The hub's catalogue has nothing that a challenge could be made of."""
+
+
 def draw_round(state: TournamentState, number_: int, rules: TournamentRules, catalogue: Catalogue) -> RoundPlan:
-    """The next round whole: groups, challenges, seeds. Raises ValueError when the catalogue cannot serve it."""
+    """The next round whole: groups, challenges, seeds. Raises UnservedError when the catalogue cannot serve it."""
     tournament = state.tournament
     if tournament.seed is None:
         raise ValueError(f"tournament {tournament.tournament_id} has no seed yet; its entries are not closed")
@@ -81,7 +85,7 @@ def replacement(
 ) -> ChallengePlan:
     """Another challenge of the same kind and name for one that could not be prepared; on a model of like size.
 
-    Another dataset when there is one. Raises ValueError when the catalogue cannot serve it.
+    Another dataset when there is one. Raises UnservedError when the catalogue cannot serve it.
     """
     failed = next(c for c in state.challenges if c.challenge_id == challenge)
     round_ = next(r for r in state.rounds if r.plan.round_id == failed.round_id)
@@ -109,7 +113,7 @@ def _drawn_kind(id_: ChallengeId, seed: str, rules: TournamentRules, catalogue: 
     on_offer = {dataset.kind for dataset in catalogue.datasets}
     chances = {kind: share for kind, share in sorted(rules.knockout_kinds.items()) if kind in on_offer}
     if not chances:
-        raise ValueError(f"{id_}: the catalogue has no dataset of {', '.join(sorted(rules.knockout_kinds))}")
+        raise UnservedError(f"{id_}: the catalogue has no dataset of {', '.join(sorted(rules.knockout_kinds))}")
     mark = Decimal(number(seed, f"{id_}:kind", SCALE)) / SCALE * sum(chances.values())
     bounds = zip(chances, accumulate(chances.values()), strict=True)
     return next(kind for kind, bound in bounds if mark < bound)
@@ -147,7 +151,7 @@ def _model_range(id_: ChallengeId, type_: RoundType, seed: str, rules: Tournamen
 def _pick_model(label: str, size: Parameters, seed: str, catalogue: Catalogue) -> ModelInfo:
     fitting = [model for model in catalogue.models if size[0] <= model.parameters <= size[1]]
     if not fitting:
-        raise ValueError(f"{label}: the hub has no model of {size[0]:,} to {size[1]:,} parameters; add one")
+        raise UnservedError(f"{label}: the hub has no model of {size[0]:,} to {size[1]:,} parameters; add one")
     return _one_of(fitting, seed, f"{label}:model")
 
 
@@ -156,7 +160,7 @@ def _pick_dataset(
 ) -> DatasetInfo:
     fitting = [d for d in catalogue.datasets if d.kind is kind and d.rows >= rules.minimum_rows]
     if not fitting:
-        raise ValueError(f"{label}: the hub has no {kind} dataset of at least {rules.minimum_rows} rows; add one")
+        raise UnservedError(f"{label}: the hub has no {kind} dataset of at least {rules.minimum_rows} rows; add one")
     return _one_of(fitting, seed, f"{label}:dataset")
 
 

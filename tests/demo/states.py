@@ -103,7 +103,7 @@ def _standing(number: int, rank: int, loss: float | None, advances: bool, challe
         group_id=group,  # type: ignore[arg-type]
         contestant=b.contestants(number)[0],
         rank=rank,
-        loss=loss,
+        value=loss,
         advances=advances,
         **why,  # type: ignore[arg-type]
     )

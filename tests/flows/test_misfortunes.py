@@ -7,7 +7,7 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
-from core.challenge import ChallengeStatus
+from core.challenge import Catalogue, ChallengeStatus
 from core.compute import BuildFailure, Ending
 from core.errors import Fault
 from core.evaluation import Refused
@@ -170,3 +170,13 @@ def test_a_challenge_that_cannot_be_prepared_is_drawn_anew_before_the_operator_i
     assert winner(state) == builders.hotkey(1)
     assert state.rounds[0].status is RoundStatus.CLOSED
     assert state.challenges[0].plan.replacement == HASTY.replacements
+
+
+def test_a_hub_that_cannot_serve_waits_for_the_operator(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as bare:
+        bare.setattr(play.ports.hub, "catalogue", lambda: Catalogue(models=(), datasets=()))
+        state = opened(play)
+    assert state.tournament.halted is not None and state.tournament.halted.cause is HaltCause.PREPARATION
+    assert "no model" in str(state.tournament.reason) or "no dataset" in str(state.tournament.reason)
+    play.ports.tournaments.resume(ID)
+    assert winner(swept(play)) == builders.hotkey(1)
