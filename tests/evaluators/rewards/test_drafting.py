@@ -11,7 +11,11 @@ from gateways.settings import WriterSettings
 from gateways.writing import CompletionsWriter
 from tests.gateways.web_server import Answer, serving
 
-GOOD = 'def calm(completions, **kwargs):\n    """1 without an exclamation mark."""\n    return [float("!" not in text) for text in completions]\n'
+GOOD = """\
+def calm(completions, **kwargs):
+    '''1 without an exclamation mark.'''
+    return [float("!" not in text) for text in completions]
+"""
 ANSWER = f"""<think>```python
 def thought(completions): return []
 ```</think>
