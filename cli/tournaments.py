@@ -8,6 +8,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.finish import finish
+from cli.schedule import next_date
 from core.errors import PrerequisiteError
 from core.ids import TournamentId
 from core.tournament import (
@@ -16,7 +18,6 @@ from core.tournament import (
     Halted,
     RoundResult,
     RoundStatus,
-    TitleResult,
     TournamentKind,
     TournamentState,
 )
@@ -31,7 +32,9 @@ def show(tournament_id: Id = "") -> None:
     """Entries, standings, title match: everything that is recorded of a tournament."""
     from gateways.wiring import ports
 
-    console.print(tournament(ports().tournaments.load(_named(tournament_id))), soft_wrap=True)
+    state = ports().tournaments.load(_named(tournament_id))
+    console.print(tournament(state), soft_wrap=True)
+    console.print(next_date(state.tournament.kind), highlight=False)
 
 
 @app.command()
@@ -113,7 +116,7 @@ def tournament(state: TournamentState) -> RenderableType:
     if about.halted is not None:
         parts.append(decision(about.tournament_id, about.halted))
     parts += [entries(state), *superseded(state), *(standings(result) for result in state.results)]
-    return Group(*parts, *([title(about.title, about.title_revision)] if about.title else []))
+    return Group(*parts, *finish(state))
 
 
 def decision(tournament_id: TournamentId, halted: Halted) -> Text:
@@ -157,12 +160,3 @@ def standings(result: RoundResult) -> Table:
 
 def interval(gap: Gap | None) -> str:
     return "" if gap is None else f"{Decimal(gap.gain):+.4f} ({Decimal(gap.low):+.4f} … {Decimal(gap.high):+.4f})"
-
-
-def title(result: TitleResult, revision: int) -> RenderableType:
-    heading = f"Title match, margin {result.threshold}" + (f", revision {revision}" if revision > 1 else "")
-    table = Table("challenge", "champion", "challenger", "taken by", "why", title=heading, title_justify="left")
-    for challenge in result.challenges:
-        values = ("–" if x is None else f"{x:.6f}" for x in (challenge.champion_value, challenge.challenger_value))
-        table.add_row(challenge.challenge_id, *values, challenge.winner, challenge.why)
-    return Group(table, Text(f"{result.winner} holds the title: {result.why}", "bold"))

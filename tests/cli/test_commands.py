@@ -13,7 +13,7 @@ from cli.tournaments import tournament as tournament_view
 from core.artifacts import ArtifactKind
 from core.ids import CHAMPION, Contestant, TournamentId
 from core.ports import Ports
-from core.tournament import Gap, HaltCause, RoundType, TournamentStatus, WeightSetting
+from core.tournament import Gap, HaltCause, RoundType, TournamentState, TournamentStatus, WeightSetting
 from core.value import canonical_json
 from gateways.memory import MemoryCompute, memory_ports
 from gateways.wiring import use_ports
@@ -22,7 +22,7 @@ from tests.tournament.states import active, by_skill, play
 from tournament import weights
 from tournament.emission import classic
 from tournament.evidence import Evidence, tournament_evidence
-from tournament.rules import DEMO
+from tournament.rules import DEMO, PooledTitle
 
 SKILL = {Contestant(builders.hotkey(1)): 0.5, Contestant(builders.hotkey(2)): "crashed: exit code 1", CHAMPION: 1.0}
 
@@ -170,11 +170,23 @@ def test_an_unknown_tournament_is_one_line(world: Ports) -> None:
     assert code == PREREQUISITE_EXIT and "text-0404" in output and "Traceback" not in output
 
 
-def test_a_finished_tournament_shows_standings_title_and_reasons() -> None:
-    state = play(active(builders.entries(2), DEMO), DEMO, by_skill(SKILL))
-    console = Console(width=220, record=True)
+def shown(state: TournamentState) -> str:
+    console = Console(width=260, record=True)
     console.print(tournament_view(state))
-    text = console.export_text()
+    return console.export_text()
+
+
+def test_a_pooled_title_shows_its_test_positions_and_what_is_released() -> None:
+    rules = DEMO.model_copy(update={"title": PooledTitle(duel=True)})
+    values = {**SKILL, CHAMPION: 0.51}
+    text = shown(play(active(builders.entries(2), rules), rules, by_skill(values)))
+    for words in ("mean gain 1.980% over 3 challenges", "no spread", "needed 96.873", "Final positions", "1.980%"):
+        assert words in text, (words, text)
+    assert builders.entry(1).repository in text and "0.000%" in text
+
+
+def test_a_finished_tournament_shows_standings_title_and_reasons() -> None:
+    text = shown(play(active(builders.entries(2), DEMO), DEMO, by_skill(SKILL)))
     assert all(word in text for word in ("crashed: exit code 1 (miner)", "Title match", "holds the title", "0.500000"))
 
 
