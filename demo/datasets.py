@@ -81,7 +81,7 @@ def write(recipe: Recipe, functions: Iterable[Function], folder: Path) -> Datase
     )
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / f"{recipe.dataset_id}.jsonl", lines)
-    _replace(folder / f"{recipe.dataset_id}.json", info.model_dump_json(indent=2).encode())
+    _replace(folder / f"{recipe.dataset_id}.json", info.model_dump_json(indent=2, exclude_defaults=True).encode())
     return info
 
 
