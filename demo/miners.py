@@ -3,6 +3,7 @@
 `champion` is the code that the first tournament starts with.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ class Miner:
     name: str
     does: str
     """In a few words, for people."""
-    script: Callable[[str], str]
-    """The template's `train.py` → this miner's."""
+    edit: Callable[[Path], None]
+    """Makes a copy of the template this miner's."""
     is_late: bool = False
     """Enters in a later block than everybody before it."""
 
@@ -35,26 +36,30 @@ class Miner:
         return coldkey(self.name)
 
 
-def as_it_is(template: str) -> str:
-    return template
+def as_it_is(folder: Path) -> None:
+    """Nothing is changed."""
 
 
-def with_changes(*changes: tuple[str, str]) -> Callable[[str], str]:
-    """The template with pieces of its text changed, each of which must stand there exactly once."""
+def with_changes(*changes: tuple[str, str]) -> Callable[[Path], None]:
+    """The template with pieces of its text changed, each of which must stand in its Python exactly once."""
 
-    def edit(template: str) -> str:
+    def edit(folder: Path) -> None:
         for old, new in changes:
-            if template.count(old) != 1:
-                raise PrerequisiteError(f"demo/miners.py changes {old!r}, which {TEMPLATE / SCRIPT} does not have once")
-            template = template.replace(old, new)
-        return template
+            files = [path for path in sorted(folder.rglob("*.py")) if old in path.read_text()]
+            if len(files) != 1 or (text := files[0].read_text()).count(old) != 1:
+                raise PrerequisiteError(f"demo/miners.py changes {old!r}, which {TEMPLATE} does not have once")
+            files[0].write_text(text.replace(old, new))
 
     return edit
 
 
-def own_script(name: str) -> Callable[[str], str]:
+def own_script(name: str) -> Callable[[Path], None]:
     """A script of the demo's in place of the template's."""
-    return lambda _: (SCRIPTS / name).read_text()
+
+    def edit(folder: Path) -> None:
+        shutil.copyfile(SCRIPTS / name, folder / SCRIPT)
+
+    return edit
 
 
 CHAMPION = Miner(

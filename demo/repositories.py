@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from core.tournament import EntryClaim, TournamentKind
-from demo.miners import SCRIPT, TEMPLATE, Miner
+from demo.miners import TEMPLATE, Miner
 
 DATE = "2026-01-01T00:00:00+00:00"
 IGNORED = shutil.ignore_patterns("__pycache__", ".git", "tests")
@@ -28,8 +28,7 @@ def enter(miner: Miner, folder: Path) -> EntryClaim:
 
 def _make(miner: Miner, folder: Path) -> str:
     shutil.copytree(TEMPLATE, folder, ignore=IGNORED, copy_function=shutil.copyfile)
-    script = folder / SCRIPT
-    script.write_text(miner.script(script.read_text()))
+    miner.edit(folder)
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     _git(folder, "init", "--quiet", "--template=", author=miner.name)

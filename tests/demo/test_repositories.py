@@ -82,11 +82,12 @@ def test_the_copycat_has_the_same_code_and_another_commit(tmp_path):
 def test_every_other_miner_has_code_of_its_own(tmp_path):
     for miner in MINERS:
         enter(miner, tmp_path)
-    scripts = [(tmp_path / miner.name / "train.py").read_bytes() for miner in MINERS if miner is not COPYCAT]
-    assert len(set(scripts)) == len(scripts)
+    code = [tuple(files_of(tmp_path / miner.name).items()) for miner in MINERS if miner is not COPYCAT]
+    assert len(set(code)) == len(code)
     assert (tmp_path / "steady" / "train.py").read_bytes() == (TEMPLATE / "train.py").read_bytes()
 
 
-def test_a_change_that_the_template_does_not_have_is_named():
+def test_a_change_that_the_template_does_not_have_is_named(tmp_path):
+    (tmp_path / "train.py").write_text("LEARNING_RATE = 5e-5\n")
     with pytest.raises(PrerequisiteError, match="'LEARNING_RATE = 7'"):
-        with_changes(("LEARNING_RATE = 7", "LEARNING_RATE = 8"))("LEARNING_RATE = 5e-5\n")
+        with_changes(("LEARNING_RATE = 7", "LEARNING_RATE = 8"))(tmp_path)

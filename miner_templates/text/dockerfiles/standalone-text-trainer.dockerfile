@@ -7,5 +7,6 @@ RUN pip install --no-cache-dir \
 
 WORKDIR /app
 COPY train.py /app/train.py
+COPY trainer /app/trainer
 ENV HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1
 ENTRYPOINT ["python", "/app/train.py"]
