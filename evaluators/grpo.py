@@ -89,7 +89,7 @@ class GrpoChallenge:
             with stages.timed("weights"):
                 model = self._model(dict(checkpoint.changed_tensors(self._base, fine)))
             with stages.timed("completions"):
-                drawn = [self._answers(model, number) for number in range(len(self._prompts))]
+                drawn = self._drawn(model)
             with stages.timed("rewards"):
                 rows, marks = self._judged(drawn)
         except SubmissionError as e:
@@ -117,6 +117,15 @@ class GrpoChallenge:
             for name, each in changed.items()
         }
         return loading.build_model(self._base, loading.base_state(self._base, dtype) | copies, self._device)
+
+    def _drawn(self, model: torch.nn.Module) -> list[tuple[list[str], float]]:
+        """Every prompt's completions and KL. Raises PrerequisiteError when memory is too small for one prompt's."""
+        try:
+            return [self._answers(model, number) for number in range(len(self._prompts))]
+        except (MemoryError, torch.OutOfMemoryError) as e:
+            raise PrerequisiteError(
+                f"memory is too small for two models and {COMPLETIONS} completions: use a larger machine"
+            ) from e
 
     def _answers(self, model: torch.nn.Module, number: int) -> tuple[list[str], float]:
         """The completions of a prompt, and its KL in nats per token. Raises SubmissionError for no number."""

@@ -25,10 +25,10 @@ def question(count: int) -> str:
     examples = "\n".join(f"```python\n{entries()[name].function.reward_func}```" for name in _EXAMPLES)
     return (
         f"Write {count} different functions, each in a block of its own. Each takes `completions`, a list of texts, "
-        "and `**kwargs`, and returns a list with a float between 0 and 1 for each text, higher where the text is better "
-        "in one respect that the docstring names. Imports stand inside, from the standard library's math, re, json, "
-        "string, statistics and collections alone. No randomness, no clock, no files, nothing remembered between "
-        f"calls. Any text must be survived, the empty one too.\n\n{examples}"
+        "and `**kwargs`, and returns a list with a float between 0 and 1 for each text, higher where the text is "
+        "better in one respect that the docstring names. Imports stand inside, from the standard library's math, re, "
+        "json, string, statistics and collections alone. No randomness, no clock, no files, nothing remembered "
+        f"between calls. Any text must be survived, the empty one too.\n\n{examples}"
     )
 
 

@@ -115,6 +115,24 @@ def test_a_function_that_fails_earns_nothing_and_stops_nobody(bench: Bench, tune
     assert all(row.parts["bomb.failed"] == COMPLETIONS for row in mixed.examples)
 
 
+def test_functions_get_the_prompt_and_the_extra_column(bench: Bench, tuned: Tensors) -> None:
+    bench.save(tuned)
+    text = (
+        "def asks(completions, prompts, extra_data, **kwargs):\n"
+        "    pairs = zip(prompts, extra_data, strict=True)\n"
+        "    return [float(prompt == 'p' and extra == {'answer': [1]}) for prompt, extra in pairs]\n"
+    )
+    dataset = GrpoDataset(reward_functions=(of_source(text),), extra_column="extra")
+    rows = [{"prompt": "p", "extra": {"answer": [1]}}, {"prompt": "p", "extra": None}, {"prompt": "p"}]
+    assert [row.parts["asks"] for row in measure(bench, rows, dataset).examples] == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("rows", [[{"prompt": ""}], [{"other": "x"}], [{"prompt": 5}], [{"prompt": "\ud800"}]])
+def test_rows_without_a_sound_prompt_are_ours(bench: Bench, tuned: Tensors, rows: list[dict[str, Any]]) -> None:
+    bench.save(tuned)
+    assert bench.evaluate(rows, kind=ChallengeKind.GRPO, definition=GRPO, dataset_type=DATASET).code == 2
+
+
 def test_values_beyond_the_bounds_are_cut(bench: Bench, tuned: Tensors) -> None:
     bench.save(tuned)
     much = of_source("def much(completions, **kwargs):\n    return [1e300 for _ in completions]\n")

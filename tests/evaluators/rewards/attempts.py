@@ -32,6 +32,8 @@ class Attempt(NamedTuple):
 
 DENIED = r"crash: PermissionError: \[Errno 1\]"
 UNTRUE = "crash: AssertionError"
+TOO_LONG = "timeout: (more than 1 s of CPU time|no answer in 3 s)"
+"""Of CPU time; on a machine that does much else, wall time may be first."""
 UNKNOWN = "is not among the modules that may be imported"
 
 PROCESSES = (
@@ -103,14 +105,14 @@ SIGNALS = (
     Attempt(
         "ignores the limit of CPU time",
         "signals = sys.modules['signal']\nsignals.signal(signals.SIGXCPU, signals.SIG_IGN)\nwhile True: pass",
-        "timeout: more than 1 s of CPU time",
+        TOO_LONG,
     ),
 )
 COSTS = (
-    Attempt("loops", "while True: pass", "timeout: more than 1 s of CPU time"),
+    Attempt("loops", "while True: pass", TOO_LONG),
     Attempt("sleeps", "import time\ntime.sleep(60)", "timeout: no answer in 3 s"),
-    Attempt("backtracks", "import re\nre.match(r'(a+)+$', 'a' * 60 + 'b')", "timeout: more than 1 s of CPU time"),
-    Attempt("prints for ever", "while True: print('x' * 1000)", "timeout: more than 1 s of CPU time"),
+    Attempt("backtracks", "import re\nre.match(r'(a+)+$', 'a' * 60 + 'b')", TOO_LONG),
+    Attempt("prints for ever", "while True: print('x' * 1000)", TOO_LONG),
     Attempt("answers for ever", "while True: os.write(1, b'x' * 65536)", "crash: its answer has more than 1048576"),
     Attempt("takes all memory", "x = ['x' * 2**40]", "crash: MemoryError"),
     Attempt("takes memory in pieces", "x = []\nwhile True: x.append(bytearray(2**20))", "crash: MemoryError"),
