@@ -87,11 +87,6 @@ ERRORS = (
             "any(challenge.status is ChallengeStatus.PLANNED for",
             "all(challenge.status is ChallengeStatus.PLANNED for",
         ),
-        (
-            "a round is drawn twice",
-            "return DrawRound(state.rounds[-1].plan.number + 1)",
-            "return DrawRound(state.rounds[-1].plan.number)",
-        ),
     ),
     *planted(
         "programme.py",

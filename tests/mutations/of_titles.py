@@ -116,11 +116,6 @@ ERRORS = (
             "if not title.changed_hands:\n        return former",
             "if title.winner == former.hotkey:\n        return former",
         ),
-        (
-            "another's gain",
-            "for title in titles[:streak] if title.changed_hands",
-            "for title in titles if title.changed_hands",
-        ),
         ("the first gain of a streak", "for title in titles[:streak] if", "for title in titles[:streak][::-1] if"),
         ("matches for ever", "if played >= rules.title.looks[-1] + SPARE_CHALLENGES:", "if played >= 10**9:"),
         (

@@ -19,7 +19,7 @@ HOUSE = Path(__file__).resolve().parents[2]
 ROOMS = ("core", "tournament", "tests/tournament")
 FILES = ("pyproject.toml", "tests/builders.py")
 PROCESSES = 2
-LIMIT = 120.0
+LIMIT = 60.0
 """Seconds for the tests of one error; who loops for ever is caught by it."""
 
 

@@ -4,7 +4,7 @@ from core.compute import Ending
 from core.errors import Fault
 from core.training import Attempt, Trained, TrainingFailed
 from tests import builders
-from tournament.attempts import Again, GiveUp, judge_evaluation_attempt, judge_training
+from tournament.attempts import Again, GiveUp, fault_of, judge_evaluation_attempt, judge_training
 from tournament.rules import CLASSIC_TEXT, DEMO
 
 
@@ -28,6 +28,11 @@ def test_exit_zero_with_nothing_saved_is_a_failure(ending):
     """reference §9.5 no. 61."""
     verdict = judge(ending)
     assert isinstance(verdict, TrainingFailed) and verdict.fault is Fault.MINER and "no output" in verdict.reason
+
+
+def test_who_answers_for_an_end_without_output():
+    assert [fault_of(ending, False, []) for ending in (Ending.FINISHED, Ending.TIME_UP)] == [Fault.MINER] * 2
+    assert [fault_of(ending, True, []) for ending in (Ending.FINISHED, Ending.TIME_UP)] == [None] * 2
 
 
 @pytest.mark.parametrize("ending", [Ending.CRASHED, Ending.OUT_OF_MEMORY, Ending.OUTPUT_TOO_LARGE])

@@ -27,6 +27,11 @@ def test_what_accrued_since_the_last_match_may_be_spent():
     assert alpha_of([finished(1, 0)], YEAR_BLOCKS // 73, TITLE) == Decimal("0.000684931507")
 
 
+def test_more_than_a_years_budget_never_accrues():
+    assert alpha_of([finished(1, 0)], YEAR_BLOCKS, TITLE) == TITLE.alpha_per_year
+    assert alpha_of([finished(1, 0)], 2 * YEAR_BLOCKS, TITLE) == TITLE.alpha_per_year
+
+
 def test_a_tournament_without_a_match_spends_nothing():
     history = [finished(2, 5000, challenger=None), finished(1, 0)]
     assert alpha_of(history, 10_000, TITLE) == alpha_of(history[1:], 10_000, TITLE)
@@ -53,6 +58,8 @@ def test_the_duel_is_due_once_in_so_many_blocks():
     assert is_duel_due([], 0, TITLE)
     assert not is_duel_due(history, 1000 + TITLE.duel_blocks - 1, TITLE)
     assert is_duel_due(history, 1000 + TITLE.duel_blocks, TITLE)
+    later = [finished(2, 2000, challenges=(mirrored,)), *history]
+    assert not is_duel_due(later, 2000 + TITLE.duel_blocks - 1, TITLE)
     assert not is_duel_due([], 0, TITLE.model_copy(update={"duel_blocks": None}))
 
 

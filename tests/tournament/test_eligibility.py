@@ -83,6 +83,10 @@ def test_every_refusal_names_its_reason(changes, what, remedy):
     assert what in said and remedy in said
 
 
+def test_the_least_stake_is_enough():
+    assert reason(facts(1, stake_rao=10), rules=rules(minimum_stake_rao=10)) is None
+
+
 def test_without_a_licence_of_ours_the_check_fails_closed():
     """reference §9.1 no. 13: it passed when the validator's own file was missing."""
     assert reason(facts(1, licence_sha256=None, notice_sha256=None)) is not None

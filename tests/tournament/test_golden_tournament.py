@@ -437,7 +437,8 @@ def test_calibrated_the_final_positions(calibrated):
 def test_calibrated_the_weights(calibrated):
     """Nobody has played for images: their 0.25 of 0.60 is burned. Of text's 7/12 the places have 16, 4 and 1 of 21.
 
-    7/12 × 16/21 = 4/9, 7/12 × 4/21 = 1/9, 7/12 × 1/21 = 1/36; a gain of 2 % brings no boost.
+    7/12 × 16/21 = 4/9, 7/12 × 4/21 = 1/9, 7/12 × 1/21 = 1/36; a gain of 2 % brings no boost. A burn hotkey that is
+    paid has both.
     """
     evidence = evidence_of(calibrated, unplayed={TournamentKind.IMAGE: CALIBRATED_IMAGE.emission})
     assert weights.of(evidence) == {
@@ -446,3 +447,5 @@ def test_calibrated_the_weights(calibrated):
         builders.hotkey(16): "0.027777777777",
         BURN: "0.416666666668",
     }
+    burnt = evidence.model_copy(update={"burn_hotkey": OLD})
+    assert weights.of(burnt)[OLD] == "0.527777777779"

@@ -90,6 +90,17 @@ def test_a_round_is_prepared_before_it_is_played():
     assert next_step(prepared(drawn), 0, DEMO) == PlayRound(1)
 
 
+def test_no_challenge_is_played_before_all_are_prepared():
+    rules = DEMO.model_copy(update={"group_challenges": 2})
+    state = active(builders.entries(4), rules)
+    state = prepared(with_round(state, draw_round(state, 1, rules, CATALOGUE)))
+    ready, other = state.challenges
+    half = state.model_copy(
+        update={"challenges": (ready, other.model_copy(update={"status": ChallengeStatus.PLANNED, "data": None}))}
+    )
+    assert next_step(half, 0, rules) == PrepareRound(1) and next_step(state, 0, rules) == PlayRound(1)
+
+
 def _unprepared(replacement: int) -> TournamentState:
     state = active(builders.entries(4), DEMO)
     drawn = with_round(state, draw_round(state, 1, DEMO, CATALOGUE))
@@ -122,7 +133,11 @@ def test_nobody_waits_for_an_operator_for_ever():
     assert isinstance(step, Cancel) and "why" in step.reason
 
 
-@given(st.lists(st.sampled_from(["ours: lost", "crashed: exit code 1", 1.0]), min_size=4, max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(["ours: lost", "ours, refused: no report", "crashed: exit code 1", 1.0]), min_size=4, max_size=8
+    )
+)
 def test_the_operator_is_asked_when_we_failed_at_more_than_half(values):
     state = active(builders.entries(len(values)), DEMO)
     state = prepared(with_round(state, draw_round(state, 1, DEMO, CATALOGUE)))

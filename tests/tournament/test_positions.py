@@ -79,6 +79,11 @@ def test_the_mirror_and_the_disqualified_have_no_position():
     assert order(positions) == [(1, CHAMPION, 3), (2, miner(1), 3), (3, miner(3), 1)]
 
 
+def test_a_challenger_who_is_disqualified_leaves_the_second_position_vacant():
+    positions = final_positions(title(1), standings(OUTS, 1), disqualified=[builders.hotkey(1)])
+    assert order(positions)[:2] == [(1, CHAMPION, 4), (3, miner(2), 3)]
+
+
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_the_order_that_results_come_in_never_matters(random, changed_hands):
     results = list(standings(OUTS, 1))

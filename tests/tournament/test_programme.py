@@ -11,7 +11,7 @@ from core.tournament import RoundType
 from tests import builders
 from tests.tournament.states import CATALOGUE, active, with_round
 from tournament.programme import draw_round, replacement
-from tournament.rules import CLASSIC_TEXT, DEMO, NAMED, HoursBand, TournamentRules, named
+from tournament.rules import CALIBRATED_TEXT, CLASSIC_TEXT, DEMO, NAMED, HoursBand, PooledTitle, TournamentRules, named
 
 seeds = st.binary(min_size=32, max_size=32).map(bytes.hex)
 KINDS = (ChallengeKind.INSTRUCT, ChallengeKind.DPO, ChallengeKind.GRPO)
@@ -94,6 +94,25 @@ def test_a_replacement_of_any_challenge_has_its_kind_and_a_model_of_like_size(se
         assert abs(plan.model.parameters / challenge.plan.model.parameters - 1) <= 0.2
 
 
+def test_a_replacement_has_another_dataset_where_there_is_one():
+    for i in range(20):
+        state = active(builders.entries(4), DEMO, f"{i:064x}")
+        two = CATALOGUE.model_copy(update={"datasets": (builders.dataset("one"), builders.dataset("two"))})
+        state = with_round(state, draw_round(state, 1, DEMO, two))
+        (challenge,) = state.challenges
+        other = replacement(state, challenge.challenge_id, DEMO, two).dataset
+        assert other != challenge.plan.dataset
+        alone = CATALOGUE.model_copy(update={"datasets": (challenge.plan.dataset,)})
+        assert replacement(state, challenge.challenge_id, DEMO, alone).dataset == challenge.plan.dataset
+
+
+def test_only_where_a_duel_is_due_the_mirror_plays():
+    for duel, members in ((True, 3), (False, 2)):
+        rules = CALIBRATED_TEXT.model_copy(update={"title": PooledTitle(duel=duel)})
+        (group,) = draw_round(active(builders.entries(1), rules), 1, rules, WIDE).groups
+        assert len(group.members) == members
+
+
 def test_the_demo_sets_its_own_clock():
     _, drawn = plans(5, "5e" * 32, DEMO, CATALOGUE)
     assert [plan.training_seconds for plan in drawn] == [DEMO.fixed_seconds]
@@ -118,6 +137,14 @@ def test_rules_under_which_a_round_would_not_get_smaller_are_refused():
 def test_unknown_rules_are_named():
     with pytest.raises(ValueError, match="no rules named 'fancy'"):
         named("fancy")
+
+
+@pytest.mark.parametrize(("rows", "hours"), [(9_999, {1, 2, 3}), (10_000, {2, 3, 4}), (600_000, {4, 5, 6})])
+def test_a_band_of_hours_ends_below_its_bound(rows, hours):
+    """reference §3: 1–3 h below 10,000 rows, 2–4 h from there on."""
+    catalogue = WIDE.model_copy(update={"datasets": (builders.dataset(rows=rows),)})
+    drawn = {plans(2, f"{i:064x}", catalogue=catalogue)[1][0].training_seconds / 3600 for i in range(30)}
+    assert drawn == hours
 
 
 def test_hours_follow_the_rows():

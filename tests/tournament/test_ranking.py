@@ -111,7 +111,8 @@ def test_the_disqualified_go_no_further_not_even_by_a_bye():
     through = {s.contestant for s in state.results[0].standings if s.advances}
     assert len(through) == 2 and set(contenders_of(state)) == through
     for gone in through:
-        assert {gone, *contenders_of(state.model_copy(update={"disqualified": {gone: "copied"}}))} == through
+        left = contenders_of(state.model_copy(update={"disqualified": {gone: "copied"}}))
+        assert set(left) == through - {gone}
 
 
 def test_a_pair_without_a_valid_result_sends_nobody_on():

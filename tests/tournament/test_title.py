@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.challenge import ChallengeKind, Direction
 from core.ids import CHAMPION, Contestant
-from core.tournament import Tournament, TournamentState
+from core.tournament import TitleChallenge, Tournament, TournamentState
 from tests import builders
-from tests.tournament.states import active, by_skill, play
-from tournament.rules import CLASSIC_TEXT, DEMO, MarginTitle
+from tests.tournament.states import EVERYTHING, active, all_of, by_skill, play
+from tournament.rules import CALIBRATED_TEXT, CLASSIC_TEXT, DEMO, MarginTitle
 from tournament.title import as_decimal, next_champion, performance_difference, threshold, title_gain
 
 ONE = Contestant(builders.hotkey(1))
@@ -61,6 +62,27 @@ def test_the_margin_is_exact():
     assert not _match(0.5, nextafter(at_bound, 1)).tournament.title.changed_hands
 
 
+@pytest.mark.parametrize(
+    ("kind", "champion", "challenger", "changes"),
+    [
+        (ChallengeKind.INSTRUCT, 8.0, 7.0, True),
+        (ChallengeKind.INSTRUCT, 8.0, 7.000001, False),
+        (ChallengeKind.GRPO, 8.0, 9.0, True),
+        (ChallengeKind.GRPO, 8.0, 8.999999, False),
+        (ChallengeKind.GRPO, -8.0, -7.0, True),
+        (ChallengeKind.GRPO, -8.0, -7.000001, False),
+        (ChallengeKind.GRPO, 0.0, 0.0, False),
+        (ChallengeKind.GRPO, 0.0, 0.000001, True),
+    ],
+)
+def test_the_margin_itself_is_enough_whatever_the_sign(kind, champion, challenger, changes):
+    """An eighth, over the code that the first tournament starts with."""
+    rules = all_of(kind, CLASSIC_TEXT)
+    state = active(builders.entries(1), rules, champion=builders.champion(streak=0))
+    state = play(state, rules, by_skill({CHAMPION: champion, ONE: challenger}), catalogue=EVERYTHING)
+    assert state.tournament.title.changed_hands is changes
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 9), st.floats(0.1, 9)), min_size=3, max_size=3))
 def test_a_title_changes_only_by_a_strict_majority(pairs):
     def loss(contestant, challenge):
@@ -74,11 +96,43 @@ def test_a_title_changes_only_by_a_strict_majority(pairs):
     assert state.tournament.title.changed_hands is (wins >= 2)
 
 
+@pytest.mark.parametrize(
+    ("losses", "changes"),
+    [([0.5] * 3 + [1.0] * 3, False), ([0.5] * 4 + [1.0] * 2, True), (["ours: lost"] * 6, False)],
+    ids=["half", "more than half", "none counts"],
+)
+def test_half_of_the_challenges_is_no_majority(losses, changes):
+    rules = all_of(ChallengeKind.INSTRUCT, CLASSIC_TEXT)
+
+    def loss(contestant, challenge):
+        return 1.0 if contestant == CHAMPION else losses[int(challenge[-1]) - 1]
+
+    state = play(active(builders.entries(1), rules), rules, loss, catalogue=EVERYTHING)
+    assert state.tournament.title.changed_hands is changes
+
+
 def test_performance_difference_is_the_median_gain():
     """reference §5.8: (b − c) / c, median, challenges with one side missing left out."""
     title = _match(1.2, 1.0).tournament.title
     assert Decimal(title.performance_difference) == Decimal("0.2")
     assert performance_difference([], DEMO) == 0
+
+
+@pytest.mark.parametrize(
+    ("champion", "classic", "ours"), [(0.5, "0.5", "0.25"), (-0.5, "0", "1.25"), (0.0, "0", "0.75")]
+)
+def test_the_gain_of_a_score(champion, classic, ours):
+    """reference §5.8: relative, and 0 where the champion's is not positive; under our rules the difference."""
+    match = TitleChallenge(
+        challenge_id="c",
+        direction=Direction.SCORE,
+        champion_value=champion,
+        challenger_value=0.75,
+        winner=ONE,
+        why="by hand",
+    )
+    assert performance_difference([match], CLASSIC_TEXT) == Decimal(classic)
+    assert performance_difference([match], CALIBRATED_TEXT) == Decimal(ours)
 
 
 @given(st.fractions(-10, 10))
@@ -117,6 +171,8 @@ def test_the_gain_of_a_title_is_that_of_the_match_that_won_it():
     won = _finished(1, challenger=1)
     defended = _finished(2, challenger=2, champion=1, changed_hands=False)
     assert title_gain([defended, won]) == (2, won.title.performance_difference)
+    newer = won.title.model_copy(update={"performance_difference": "0.125", "champion": won.title.winner})
+    assert title_gain([defended, _finished(3).model_copy(update={"title": newer}), won]) == (3, "0.125")
     assert title_gain([defended]) == (1, "0")
 
 
