@@ -26,7 +26,7 @@ class Recipe:
     """Of the output, in characters."""
 
 
-def _cut(source: str) -> str:
+def cut(source: str) -> str:
     """Whole lines from the start, at most SOURCE_CHARACTERS, and a mark where more followed."""
     if len(source) <= SOURCE_CHARACTERS:
         return source
@@ -34,7 +34,7 @@ def _cut(source: str) -> str:
 
 
 def _docstring(function: Function) -> tuple[str, str, str]:
-    return "Write the docstring of this Python function.", _cut(function.source), function.docstring
+    return "Write the docstring of this Python function.", cut(function.source), function.docstring
 
 
 def _signature(function: Function) -> tuple[str, str, str]:
@@ -80,12 +80,12 @@ def write(recipe: Recipe, functions: Iterable[Function], folder: Path) -> Datase
         columns=dict(zip(("instruct", "input", "output"), recipe.columns, strict=True)),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / f"{recipe.dataset_id}.jsonl", lines)
-    _replace(folder / f"{recipe.dataset_id}.json", info.model_dump_json(indent=2, exclude_defaults=True).encode())
+    replace(folder / f"{recipe.dataset_id}.jsonl", lines)
+    replace(folder / f"{recipe.dataset_id}.json", info.model_dump_json(indent=2, exclude_defaults=True).encode())
     return info
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     part.replace(path)
