@@ -60,7 +60,7 @@ class Challenge:
                 verify()
                 fine = self._opened(found)
             with stages.timed("base"):
-                engine = self._engine
+                engine = self.engine
             with stages.timed("weights"):
                 engine.load(fine)
             with stages.timed("answers"):
@@ -70,7 +70,7 @@ class Challenge:
         return self._measurement(form, stages, rows=rows)
 
     @cached_property
-    def _engine(self) -> Engine:
+    def engine(self) -> Engine:
         """Made when the first checkpoint is found sound, with the base's own answers."""
         engine = Engine(self._base, self._device)
         self._definition.learn(engine, self._counted)

@@ -26,9 +26,10 @@ class LiveModel:
     def __init__(self, base: Base, device: Device) -> None:
         self._base, self._device, self.tile = base, device, device.tile
         self._dirty: set[str] = set()
+        self.packed = False
         self._build(base_state(base, device.dtype))
         with torch.inference_mode():
-            self.packed = self._in_place and _alike(base) and self._try_packed()
+            self.packed = _alike(base) and self._try_packed()
             self._check_head()
 
     @property
@@ -68,6 +69,12 @@ class LiveModel:
         self._tensors |= dict(self.model.named_buffers(remove_duplicate=False))
         self._in_place = set(self._base.names) <= self._tensors.keys()
         """Not where transformers renames or joins what the files hold, as for mixtures of experts."""
+        if self.packed:
+            self._become_packed()
+
+    def _become_packed(self) -> None:
+        self.model.set_attn_implementation(tiles.ATTENTION)
+        tiles.tile_linears(self.model.base_model, self.tile)
 
     def _take_back(self, names: set[str]) -> None:
         if self._in_place:
@@ -92,8 +99,7 @@ class LiveModel:
         """Whether this architecture gives a sequence the same bytes alone and in company, tried on two."""
         before = self.model.config._attn_implementation
         try:
-            self.model.set_attn_implementation(tiles.ATTENTION)
-            tiles.tile_linears(self.model.base_model, self.tile)
+            self._become_packed()
             if self._same_in_company():
                 return True
         except (tiles.UnsupportedError, ValueError, TypeError):

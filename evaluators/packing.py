@@ -47,7 +47,6 @@ class Pack:
     spans: tuple[Span, ...]
     predictors: tuple[int, ...]
     """Where in the stream the tokens before the counted ones stand, by sample, sequence and position."""
-    targets: tuple[int, ...]
 
 
 class _Stream:
@@ -91,14 +90,12 @@ def pack(samples: Sequence[Sample], members: Sequence[int], tile: int) -> Pack:
     for member in members:
         stream.add(samples[member])
     stream.fill(tile)
-    targets = [target for member in members for sequence in samples[member] for target in sequence.targets]
     return Pack(
         members=tuple(members),
         tokens=tuple(stream.tokens),
         positions=tuple(stream.positions),
         spans=tuple(stream.spans),
         predictors=tuple(stream.predictors),
-        targets=tuple(targets),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from tests.evaluators.bench import Bench, Tensors
 
@@ -48,9 +48,13 @@ def save_base(folder: Path, dtype: torch.dtype = torch.float32, **changes: Any) 
     """A Llama of 27,000 parameters, the same one every time."""
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 300}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+    return save_model(folder, LlamaConfig(**{**shape, **heads, "tie_word_embeddings": True, **changes}), dtype)
+
+
+def save_model(folder: Path, config: PretrainedConfig, dtype: torch.dtype = torch.float32) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        model = LlamaForCausalLM(LlamaConfig(**{**shape, **heads, "tie_word_embeddings": True, **changes}))
+        model = AutoModelForCausalLM.from_config(config)
     model.to(dtype).save_pretrained(folder)
     save_tokenizer(folder)
     return folder

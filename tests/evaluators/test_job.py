@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from core.artifacts import ArtifactKind
 from core.challenge import ChallengeKind
@@ -16,7 +17,7 @@ from core.value import canonical_json, sha256_hex
 from evaluators.__main__ import main
 from evaluators.job import tree_sha256
 from gateways.memory.artifacts import MemoryArtifacts
-from tests.evaluators.bench import Bench, Tensors
+from tests.evaluators.bench import ROWS, Bench, Result, Tensors
 
 OTHER = "0" * 64
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -143,3 +144,29 @@ def test_a_tree_is_hashed_as_the_artifact_store_does(tmp_path: Path) -> None:
     assert before == MemoryArtifacts().put_tree(ArtifactKind.MODEL, tmp_path).sha256
     (tmp_path / "b").chmod(0o644)
     assert tree_sha256(tmp_path) != before
+
+
+def test_jobs_of_one_challenge_share_the_base_and_nothing_else(
+    tmp_path: Path, base: Path, tuned: Tensors, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Good, refused, ours, good: every job's files are those of the job alone."""
+    benches = []
+    for name in ("good", "diverged", "foreign", "another"):
+        (tmp_path / name).mkdir()
+        benches.append(Bench(tmp_path / name, base))
+    good, diverged, foreign, another = benches
+    good.save(tuned)
+    diverged.save(tuned | {"model.norm.weight": torch.full((32,), torch.nan)})
+    foreign.save(tuned)
+    another.save({name: tensor + 0.01 for name, tensor in tuned.items()})
+    alone = [each.evaluate() for each in (good, another)]
+    folders = [good.write_job(), diverged.write_job(), foreign.write_job(checkpoint_sha256=OTHER), another.write_job()]
+    folders += [good.write_job(ROWS[:1])]
+    capsys.readouterr()
+    assert main([str(folder) for folder in folders]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    results = [Result(0, folder / "outputs") for folder in folders]
+    assert (results[0].lines, results[3].lines) == (alone[0].lines, alone[1].lines)
+    assert "not finite" in results[1].refusal
+    assert not (results[2].outputs / "report.json").exists()
+    assert results[4].examples == results[0].examples[:1]
