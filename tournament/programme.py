@@ -173,5 +173,5 @@ def _training_seconds(label: str, type_: RoundType, rows: int, seed: str, rules:
         return rules.fixed_seconds
     if type_ is RoundType.GROUP:
         return rules.group_seconds
-    band = next((band for band in rules.hours if rows < band.below_rows), rules.hours[-1])
+    band = next((band for band in rules.hours if rows <= band.most_rows), rules.hours[-1])
     return 3600.0 * (band.least + number(seed, f"{label}:hours", band.most - band.least + 1))

@@ -26,7 +26,7 @@ YEAR_BLOCKS = 365 * DAY_BLOCKS
 class HoursBand(Frozen):
     """Training hours by size of the dataset: a whole number of hours is drawn from [least, most]."""
 
-    below_rows: int
+    most_rows: int
     least: int
     most: int
 
@@ -204,11 +204,11 @@ class TournamentRules(Frozen):
     test_share: Share = Decimal("0.1")
     test_most: Annotated[int, Field(ge=1)] = 400
     hours: tuple[HoursBand, ...] = (
-        HoursBand(below_rows=10_000, least=1, most=3),
-        HoursBand(below_rows=25_000, least=2, most=4),
-        HoursBand(below_rows=50_000, least=3, most=5),
-        HoursBand(below_rows=100_000, least=3, most=6),
-        HoursBand(below_rows=500_000, least=4, most=6),
+        HoursBand(most_rows=10_000, least=1, most=3),
+        HoursBand(most_rows=25_000, least=2, most=4),
+        HoursBand(most_rows=50_000, least=3, most=5),
+        HoursBand(most_rows=100_000, least=3, most=6),
+        HoursBand(most_rows=500_000, least=4, most=6),
     )
     group_seconds: Positive = 7200.0
     fixed_seconds: Positive | None = None
@@ -250,7 +250,7 @@ IMAGE_PROGRAMME = {
     "knockout_kinds": {ChallengeKind.IMAGE: Decimal(1)},
     "title_kinds": (ChallengeKind.IMAGE,) * 6,
     "minimum_rows": 10,
-    "hours": (HoursBand(below_rows=1_000_000, least=1, most=2),),
+    "hours": (HoursBand(most_rows=1_000_000, least=1, most=2),),
     "group_seconds": 3600.0,
 }
 

@@ -148,6 +148,14 @@ def test_a_band_of_hours_ends_below_its_bound(rows, hours):
 
 
 def test_hours_follow_the_rows():
-    rules = CLASSIC_TEXT.model_copy(update={"hours": (HoursBand(below_rows=10**9, least=7, most=7),)})
+    rules = CLASSIC_TEXT.model_copy(update={"hours": (HoursBand(most_rows=10**9, least=7, most=7),)})
     assert plans(2, "5e" * 32, rules)[1][0].training_seconds == 7 * 3600
     assert Decimal("0.2") == CLASSIC_TEXT.big_model_share
+
+
+@pytest.mark.parametrize(("rows", "hours"), [(10_000, {1, 2, 3}), (10_001, {2, 3, 4}), (900_000, {4, 5, 6})])
+def test_the_hours_of_the_reference(rows, hours):
+    """reference_serving §9; above 500,000 rows it fails, here the last band goes on."""
+    catalogue = WIDE.model_copy(update={"datasets": tuple(builders.dataset(k.value, kind=k, rows=rows) for k in KINDS)})
+    drawn = [plan for i in range(20) for plan in plans(14, f"{i:064x}", catalogue=catalogue)[1]]
+    assert {plan.training_seconds / 3600 for plan in drawn} == hours
