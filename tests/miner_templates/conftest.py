@@ -1,6 +1,6 @@
 """The template as a module, a tiny base model and rows that can be learnt, and real runs of the script."""
 
-import importlib.util
+import importlib
 import json
 import os
 import random
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -19,30 +19,47 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from core.evaluation import Scored
+from core.challenge import ChallengeKind, ChatDataset, DatasetType, DpoDataset, GrpoDataset, InstructDataset
+from core.evaluation import Scored, definition_of
+from core.rewards.contract import of_source
+from core.value import canonical_json
 from tests.evaluators.bench import Bench
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "miner_templates" / "text"
 WORDS = ("sum", "list", "name", "file", "count", "value", "return", "raise", "open", "close", "read", "write", "left")
 KIND = {"field_instruction": "instruct", "field_input": "input", "field_output": "output"}
+REWARD = """
+def words_of_ours(completions, **kwargs):
+    return [min(1.0, text.count("e") / 20) for text in completions]
+"""
 PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {template!r})
 import train
+from trainer import recipe
 {before}
 train.main(sys.argv[1:], train.Paths(*(Path({root!r}, name) for name in ("models", "datasets", "checkpoints"))))
 """
+sys.path.append(str(TEMPLATE))  # the template's modules, as its own process finds them
 
 
 @pytest.fixture(scope="session")
 def train() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("text_template_train", TEMPLATE / "train.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("train")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of challenge: the contract's name, its dataset's type, rows that can be learnt."""
+
+    task_type: ChallengeKind
+    dataset_type: DatasetType
+    make_rows: Callable[[int, int], list[dict[str, Any]]]
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        return {"task_type": self.task_type.value, "dataset_type": canonical_json(self.dataset_type).decode()}
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +76,31 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, str]]:
     pick = random.Random(seed)
     said = [" ".join(pick.choices(WORDS, k=5)) for _ in range(count)]
     return [{"instruct": "Say it back.", "input": s, "output": f"It says, in plain words: {s}."} for s in said]
+
+
+def make_conversations(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    rows = make_rows(count, seed)
+    turns = [
+        [("user", row["input"]), ("assistant", row["output"]), ("user", "Why?"), ("assistant", "So.")] for row in rows
+    ]
+    return [{"conversations": [{"from": role, "value": text} for role, text in row]} for row in turns]
+
+
+def make_pairs(count: int, seed: int = 0) -> list[dict[str, str]]:
+    """The chosen answer has the frame, the rejected one has not."""
+    rows = make_rows(count, seed)
+    return [{"prompt": row["input"], "chosen": row["output"], "rejected": row["input"].upper()} for row in rows]
+
+
+def make_prompts(count: int, seed: int = 0) -> list[dict[str, str]]:
+    return [{"prompt": row["input"]} for row in make_rows(count, seed)]
+
+
+INSTRUCT = Kind(ChallengeKind.INSTRUCT, InstructDataset(), make_rows)
+CHAT = Kind(ChallengeKind.CHAT, ChatDataset(), make_conversations)
+DPO = Kind(ChallengeKind.DPO, DpoDataset(), make_pairs)
+GRPO = Kind(ChallengeKind.GRPO, GrpoDataset(reward_functions=(of_source(REWARD),)), make_prompts)
+EVERY_KIND = {"instruct": INSTRUCT, "chat": CHAT, "dpo": DPO, "grpo": GRPO}
 
 
 def save_base(folder: Path) -> Path:
@@ -91,6 +133,8 @@ class World:
     before: str = ""
     """Python that runs between the import of the template and its start."""
     running: list[subprocess.Popen[str]] = field(default_factory=list)
+    kind: Kind = INSTRUCT
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def base(self) -> Path:
@@ -117,16 +161,21 @@ class World:
     def write_rows(self, rows: Any) -> None:
         (self.root / "datasets" / "task-1_train_data.json").write_text(json.dumps(rows))
 
+    def become(self, kind: Kind, count: int = 400) -> None:
+        """From now on the challenge is of this kind."""
+        self.kind = kind
+        self.write_rows(kind.make_rows(count, 0))
+
     def start(self, seconds: float, **changes: str) -> subprocess.Popen[str]:
         program = self.scratch / "program.py"
         program.write_text(PROGRAM.format(template=str(TEMPLATE), before=self.before, root=str(self.root)))
         environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
         process = subprocess.Popen(
-            [sys.executable, str(program), *self.arguments(seconds, **changes)],
+            [sys.executable, str(program), *self.arguments(seconds, **{**self.kind.arguments, **changes})],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment,
+            env=environment | self.environment,
         )
         self.running.append(process)
         return process
@@ -137,15 +186,21 @@ class World:
             assert process.poll() is None and time.monotonic() < deadline, "no save"
             time.sleep(0.01)
 
-    def loss(self, rows: list[dict[str, str]]) -> float:
-        """Of what lies in the output folder, by the evaluation itself; a refusal fails the test."""
+    def value(self, kl_coefficient: float | None = None) -> float:
+        """Of what lies in the output folder on hidden rows, by the evaluation itself; a refusal fails the test."""
         bench = Bench(self.scratch, self.base)
         for path in self.output.iterdir():
             if path.is_file():
                 (bench.checkpoint / path.name).write_bytes(path.read_bytes())
-        result = bench.evaluate(rows)
+        result = bench.evaluate(
+            self.kind.make_rows(30, 1),
+            kind=self.kind.task_type,
+            definition=definition_of(self.kind.task_type, kl_coefficient),
+            dataset_type=self.kind.dataset_type,
+            kl_coefficient=kl_coefficient,
+        )
         assert isinstance(result.report.outcome, Scored), result.report.outcome
-        return result.report.outcome.loss
+        return result.report.outcome.value
 
 
 @pytest.fixture(scope="session")

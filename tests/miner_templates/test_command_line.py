@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from core.contract import dataset_file, model_folder
-from tests.miner_templates.conftest import KIND, World
+from tests.miner_templates.conftest import CHAT, DPO, GRPO, KIND, Kind, World
 
 
 def paths(train: ModuleType, world: World) -> object:
@@ -30,7 +30,7 @@ def test_it_looks_where_the_platform_puts_things(train: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"task_type": "GrpoTask"}, "InstructTextTask"),
+        ({"task_type": "ImageTask"}, "InstructTextTask"),
         ({"dataset_type": "{"}, "--dataset-type"),
         ({"hours_to_complete": "0"}, "above 0"),
         ({"hours_to_complete": "nan"}, "above 0"),
@@ -50,6 +50,34 @@ def test_a_missing_column_is_named(train: ModuleType, world: World, field: str) 
     kind = json.dumps(KIND | {field: "nothing"})
     with pytest.raises(SystemExit, match=rf"lacks the column 'nothing' \({field}\)"):
         train.Job(train.parse(world.arguments(30, dataset_type=kind)), paths(train, world))
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"), [(CHAT, "chat_column"), (DPO, "field_rejected"), (GRPO, "field_prompt")], ids=str
+)
+def test_the_columns_of_every_kind_are_looked_for(train: ModuleType, world: World, kind: Kind, missing: str) -> None:
+    world.become(kind)
+    told = kind.arguments | {"dataset_type": json.dumps(json.loads(kind.arguments["dataset_type"]) | {missing: "none"})}
+    with pytest.raises(SystemExit, match=rf"lacks the column 'none' \({missing}\)"):
+        train.Job(train.parse(world.arguments(30, **told)), paths(train, world))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, 0),
+        ({"KL_COEF": "0.2"}, 0),
+        ({"USE_KL": "true", "KL_COEF": "0.2"}, 0.2),
+        ({"USE_KL": "0", "KL_COEF": "1"}, 0),
+    ],
+    ids=str,
+)
+def test_the_environment_says_what_the_kl_counts(
+    train: ModuleType, monkeypatch: pytest.MonkeyPatch, told: dict[str, str], expected: float
+) -> None:
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert train.kl_coefficient() == expected
 
 
 def test_missing_data_and_model_are_named(train: ModuleType, world: World) -> None:
