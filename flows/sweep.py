@@ -3,6 +3,7 @@
 import time
 
 from prefect import flow, get_run_logger
+from pydantic import ValidationError
 
 from core.ids import TournamentId
 from core.tournament import TitleResult, Tournament, TournamentKind
@@ -55,8 +56,12 @@ def set_missing_weights() -> None:
 
 
 def _weighed() -> dict[TournamentId, TitleResult]:
+    """Titles of the last confirmed setting; none of evidence that an older version wrote."""
     setting = latest_setting()
     if setting is None or setting.block_number is None:
         return {}
-    evidence = Evidence.model_validate_json(get_evidence(setting.evidence))
+    try:
+        evidence = Evidence.model_validate_json(get_evidence(setting.evidence))
+    except ValidationError:
+        return {}
     return {tournament.tournament_id: tournament.title for tournament in evidence.tournaments}

@@ -112,7 +112,7 @@ ERRORS = (
         ("a replacement is the same again", 'f"{challenge}#{number_}"', 'f"{challenge}"'),
         ("the same dataset once more", "if d.dataset_id != failed.plan.dataset.dataset_id]", "]"),
         ("never the longest hours", "band.most - band.least + 1)", "band.most - band.least)"),
-        ("a band's bound is in it", "if rows < band.below_rows)", "if rows <= band.below_rows)"),
+        ("a band's bound is in it", "if rows <= band.most_rows)", "if rows < band.most_rows)"),
         ("one seed for all challenges", 'digest(seed, f"{label}:seed")', 'digest(seed, "seed")'),
         (
             "groups have the others' hours",

@@ -139,14 +139,6 @@ def test_unknown_rules_are_named():
         named("fancy")
 
 
-@pytest.mark.parametrize(("rows", "hours"), [(9_999, {1, 2, 3}), (10_000, {2, 3, 4}), (600_000, {4, 5, 6})])
-def test_a_band_of_hours_ends_below_its_bound(rows, hours):
-    """reference §3: 1–3 h below 10,000 rows, 2–4 h from there on."""
-    catalogue = WIDE.model_copy(update={"datasets": (builders.dataset(rows=rows),)})
-    drawn = {plans(2, f"{i:064x}", catalogue=catalogue)[1][0].training_seconds / 3600 for i in range(30)}
-    assert drawn == hours
-
-
 def test_hours_follow_the_rows():
     rules = CLASSIC_TEXT.model_copy(update={"hours": (HoursBand(most_rows=10**9, least=7, most=7),)})
     assert plans(2, "5e" * 32, rules)[1][0].training_seconds == 7 * 3600

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from core.errors import PrerequisiteError, UnreachableError
 from gateways.postgres.migrate import MIGRATIONS, migrate
 from tests.postgres_server import SCHEMA, TestServer
+from tournament.rules import DEMO, TournamentRules
 
 pytestmark = pytest.mark.postgres
 
@@ -84,7 +86,8 @@ OF_BEFORE = """
             '{"type": "trained", "checkpoint": {}}');
     INSERT INTO evaluations (evaluation_id, subject, number, challenge_id, training_id, checkpoint, purpose, status,
                              recorded_at, outcome)
-    VALUES ('t-e1', 't', 1, 'c', 't', '{}', 'tournament', 'done', now(), '{"type": "scored", "loss": 1.25}');
+    VALUES ('t-e1', 't', 1, 'c', 't', '{}', 'tournament', 'done', now(),
+            '{"type": "scored", "loss": 1.25, "answer_tokens": 7}');
     INSERT INTO round_results VALUES ('r', 1);
     INSERT INTO standings VALUES ('r', 1, 1, 'g', 'champion', 1, 1.25, true);
     UPDATE tournaments SET status = 'finished', finished_at = now(), title =
@@ -92,7 +95,7 @@ OF_BEFORE = """
      WHERE kind = 'text';
 """
 OF_NOW = {
-    "SELECT outcome, value FROM evaluations": ({"type": "scored", "value": 1.25}, 1.25),
+    "SELECT outcome, value FROM evaluations": ({"type": "scored", "value": 1.25, "weight": 7}, 1.25),
     "SELECT value, gap FROM standings": (1.25, None),
     "SELECT title -> 'challenges' FROM tournaments WHERE kind = 'text'": (
         [{"champion_value": 1.25, "challenger_value": None}, {"champion_value": 2, "challenger_value": None}],
@@ -116,6 +119,28 @@ def test_what_was_recorded_before_is_said_in_the_words_of_now(empty_dsn: str, fo
     assert migrate(empty_dsn, folder) == [path.stem for path in later]
     with psycopg.connect(empty_dsn) as connection:
         assert {query: connection.execute(query.encode()).fetchone() for query in OF_NOW} == OF_NOW
+
+
+def test_the_rules_of_older_tournaments_are_still_rules(empty_dsn: str, folder: Path) -> None:
+    """0008: titles by a margin, emission by a named policy, bands of hours with their last row."""
+    (folder / "0008_rules.sql").rename(folder / "later.hidden")
+    migrate(empty_dsn, folder)
+    old = DEMO.model_dump(mode="json", exclude={"title", "hours"}) | {
+        "title_first": "0.02",
+        "title_factor": "0.8",
+        "title_floor": "0.01",
+        "hours": [{"below_rows": band.most_rows + 1, "least": band.least, "most": band.most} for band in DEMO.hours],
+    }
+    del old["emission"]["policy"]
+    insert = """INSERT INTO tournaments (tournament_id, kind, netuid, rules, opened_block, closing_block, champion)
+                VALUES ('text-0001', 'text', 1, %s, 0, 1, '{}')"""
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute(insert, [Jsonb(old)])
+    (folder / "later.hidden").rename(folder / "0008_rules.sql")
+    migrate(empty_dsn, folder)
+    with psycopg.connect(empty_dsn) as connection:
+        (rules,) = connection.execute("SELECT rules FROM tournaments").fetchone()
+    assert TournamentRules.model_validate(rules) == DEMO
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
