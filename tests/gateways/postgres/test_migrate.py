@@ -136,11 +136,17 @@ def test_the_rules_of_older_tournaments_are_still_rules(empty_dsn: str, folder: 
                 VALUES ('text-0001', 'text', 1, %s, 0, 1, '{}')"""
     with psycopg.connect(empty_dsn) as connection:
         connection.execute(insert, [Jsonb(old)])
+        connection.execute(FINISHED)
     (folder / "later.hidden").rename(folder / "0008_rules.sql")
     migrate(empty_dsn, folder)
     with psycopg.connect(empty_dsn) as connection:
         (rules,) = connection.execute("SELECT rules FROM tournaments").fetchone()
     assert TournamentRules.model_validate(rules) == DEMO
+
+
+FINISHED = f"""
+    UPDATE tournaments SET status = 'finished', seed = '{"0" * 64}', finished_at = now(), title = '{{}}',
+                           title_revision = 1"""
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ UPDATE evaluations SET outcome = outcome - 'answer_tokens' || jsonb_build_object
 ALTER TABLE evaluations ENABLE TRIGGER final;
 
 ALTER TABLE tournaments DISABLE TRIGGER final;
+ALTER TABLE tournaments DISABLE TRIGGER final_but_for_the_title;
 UPDATE tournaments
    SET rules = rules - ARRAY['title_first', 'title_factor', 'title_floor'] || jsonb_build_object(
            'title', jsonb_build_object('rule', 'margin', 'first', rules -> 'title_first',
@@ -17,3 +18,4 @@ UPDATE tournaments
                        FROM jsonb_array_elements(rules -> 'hours') WITH ORDINALITY AS bands (band, place)))
  WHERE rules ? 'title_first';
 ALTER TABLE tournaments ENABLE TRIGGER final;
+ALTER TABLE tournaments ENABLE TRIGGER final_but_for_the_title;
