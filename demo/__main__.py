@@ -8,11 +8,13 @@ import time
 
 from rich.console import Console
 
+from core.challenge import ChallengeKind
 from core.errors import GodError, PrerequisiteError
 from demo.stage import alone
 from embedded.state import State, this_state
 
 DRIVERS = {"bubblewrap": "bubblewrap", "docker": "containers"}
+KINDS = {kind.name.lower(): kind for kind in ChallengeKind if kind is not ChallengeKind.IMAGE}
 PLAIN_WIDTH = 140
 """Columns of the report where there is no terminal."""
 FAILED, PREREQUISITE, INTERRUPTED = 1, 2, 130
@@ -27,7 +29,22 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--compute", choices=DRIVERS, default="bubblewrap", help="what the miners' code runs in (default: %(default)s)"
     )
+    parser.add_argument(
+        "--kinds",
+        type=kinds_of,
+        default=(),
+        metavar="KIND,…",
+        help=f"kinds of challenges, the first for the group round: {','.join(KINDS)} (default: instruct alone)",
+    )
     return parser.parse_args(arguments)
+
+
+def kinds_of(text: str) -> tuple[ChallengeKind, ...]:
+    """Raises ArgumentTypeError, which argparse shows."""
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in KINDS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no kind of challenge; there are {', '.join(KINDS)}")
+    return tuple(KINDS[name] for name in dict.fromkeys(names))
 
 
 def main() -> int:
@@ -52,7 +69,7 @@ def _play(state: State, told: argparse.Namespace, console: Console, began: float
 
     is_kept = told.keep
     try:
-        return 0 if run(state, DRIVERS[told.compute], console, began) else FAILED
+        return 0 if run(state, DRIVERS[told.compute], console, began, told.kinds) else FAILED
     except KeyboardInterrupt:
         is_kept = False
         console.print("Interrupted. The next `make demo` goes on from here.")

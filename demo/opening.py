@@ -3,18 +3,20 @@
 Imports Prefect, whose client reads its server's address once: only after `god up`.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 
+from core.challenge import ChallengeKind
 from core.errors import GodError
 from core.ids import Hotkey, TournamentId
 from core.ports import Ports
 from core.tournament import TournamentKind, TournamentStatus
 
-RULES = "demo"
+RULES, RULES_OF_KINDS = "demo", "demo-kinds"
 OPENING_SECONDS = 120.0
 
 
@@ -28,9 +30,14 @@ def unfinished(ports: Ports) -> TournamentId | None:
     return latest.tournament_id
 
 
-def open_tournament(ports: Ports, first_champion: Hotkey) -> TournamentId:
+def open_tournament(ports: Ports, first_champion: Hotkey, kinds: Sequence[ChallengeKind]) -> TournamentId:
     """Start the deployment that opens the next tournament and return its id. Raises GodError when it fails."""
-    parameters = {"kind": TournamentKind.TEXT.value, "rules": RULES, "first_champion": first_champion}
+    parameters = {
+        "kind": TournamentKind.TEXT.value,
+        "rules": RULES_OF_KINDS if kinds else RULES,
+        "first_champion": first_champion,
+        "challenge_kinds": [kind.value for kind in kinds],
+    }
     run = run_deployment(
         "open-tournament/default", parameters=parameters, timeout=OPENING_SECONDS, poll_interval=0.5, as_subflow=False
     )

@@ -1,7 +1,7 @@
 """The demo from its first line to its last."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from core.challenge import ChallengeKind
 from core.errors import PrerequisiteError
 from core.ports import Ports
 from core.tournament import TournamentState, TournamentStatus, WeightSetting
@@ -23,7 +24,7 @@ from embedded.showing import LiveProgress
 from embedded.state import State
 
 
-def run(state: State, driver: str, console: Console, began: float) -> bool:
+def run(state: State, driver: str, console: Console, began: float, kinds: Sequence[ChallengeKind] = ()) -> bool:
     """Play a tournament to its weights and show it; True when everything is as it should be. The services stay up.
 
     Raises GodError, each with what to do.
@@ -35,7 +36,7 @@ def run(state: State, driver: str, console: Console, began: float) -> bool:
     with PeakMemory(state) as memory:
         _prepare_hub(console)
         addresses = _start_services(state, console)
-        finished, setting, spy = _play(state, console, began)
+        finished, setting, spy = _play(state, console, began, kinds)
         wall_seconds = time.monotonic() - began
     places = places_of(state, addresses)
     costs = Costs(wall_seconds=wall_seconds, peak_memory_mib=memory.mib)
@@ -88,7 +89,7 @@ def _start_services(state: State, console: Console) -> Addresses:
 
 
 def _play(
-    state: State, console: Console, began: float
+    state: State, console: Console, began: float, kinds: Sequence[ChallengeKind]
 ) -> tuple[TournamentState, WeightSetting | None, SpyReport | None]:
     from demo.follow import await_weights, follow
     from demo.opening import open_tournament, unfinished
@@ -100,7 +101,7 @@ def _play(
     tournament_id = unfinished(outside)
     if tournament_id is None:
         with step(console, "opening a tournament"):
-            tournament_id = open_tournament(outside, CHAMPION.hotkey)
+            tournament_id = open_tournament(outside, CHAMPION.hotkey, kinds)
     else:
         console.print(f"going on with {tournament_id}", highlight=False)
     finished = follow(tournament_id, outside, console, began)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import PrerequisiteError
 from core.ids import Coldkey, Hotkey
-from demo import base_model, datasets
+from demo import base_model, datasets, kinds
 from demo.library import modules
 from demo.miners import MINERS
 from demo.repositories import enter
@@ -60,6 +60,7 @@ def settle_environment(state: State, driver: str) -> None:
         "GOD_CHAIN__BLOCK_SECONDS": str(BLOCK_SECONDS),
         "GOD_CHAIN__WEIGHTS_RATE_LIMIT": "5",
         "GOD_COMPUTE__SLOTS": "2",
+        "GOD_TOURNAMENTS__RULES": "{}",
     }
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
@@ -74,12 +75,15 @@ def check_machine() -> None:
 
 def fill_hub(hub: Path, tell: Callable[[base_model.Progress], None]) -> bool:
     """Datasets and base model of the running Python's library; True when they had to be made."""
-    cards = [hub / "datasets" / f"{recipe.dataset_id}.json" for recipe in datasets.RECIPES]
+    recipes = (*datasets.RECIPES, *kinds.KIND_RECIPES)
+    cards = [hub / "datasets" / f"{recipe.dataset_id}.json" for recipe in recipes]
     if base_model.is_made(hub) and all(card.is_file() for card in cards):
         return False
     functions = [function for module in modules() for function in module.functions]
     for recipe in datasets.RECIPES:
         datasets.write(recipe, functions, hub / "datasets")
+    for recipe_of_kind in kinds.KIND_RECIPES:
+        kinds.write(recipe_of_kind, functions, hub / "datasets")
     base_model.ensure(hub, tell)
     return True
 

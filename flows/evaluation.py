@@ -7,10 +7,10 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 
-from core.challenge import Challenge, ChallengeData, ChallengeKind
+from core.challenge import Challenge, ChallengeData
 from core.compute import ContainerSpec, ContainerStatus, Ending, Lease, Mount
 from core.errors import Fault, LeaseHeldError
-from core.evaluation import Evaluation, EvaluationReport, EvaluationSpec, Refused
+from core.evaluation import Evaluation, EvaluationReport, EvaluationSpec, Refused, definition_of
 from core.ids import EvaluationId, tournament_of
 from core.training import Attempt, WorkStatus
 from flows.attempts import GRACE_SECONDS, attempt_end, earlier_attempts, ended, given_up
@@ -64,14 +64,13 @@ class Job:
 
 def bring(evaluation: Evaluation, challenge: Challenge) -> Job:
     """The only container that ever sees the test rows gets them here."""
-    if challenge.data is None:
-        raise ValueError(f"challenge {challenge.challenge_id} is not ready")
-    spec = evaluation_spec(evaluation, challenge.data, challenge.plan.kind)
+    data = data_of(challenge)
+    spec = evaluation_spec(evaluation, challenge)
     sources = {
         "/job/spec.json": write_spec(spec),
-        spec.base_model: fetch(challenge.data.base_model),
+        spec.base_model: fetch(data.base_model),
         spec.checkpoint: fetch(evaluation.checkpoint),
-        spec.test: fetch(challenge.data.test),
+        spec.test: fetch(data.test),
     }
     inputs = tuple(Mount(source=str(source), target=target) for target, source in sources.items())
     return Job(spec=spec, image=trusted_image(EVALUATOR), inputs=inputs)
@@ -98,12 +97,22 @@ def attempt(evaluation: Evaluation, job: Job, rules: TournamentRules, held: Leas
     return is_over
 
 
-def evaluation_spec(evaluation: Evaluation, data: ChallengeData, kind: ChallengeKind) -> EvaluationSpec:
+def data_of(challenge: Challenge) -> ChallengeData:
+    if challenge.data is None:
+        raise ValueError(f"challenge {challenge.challenge_id} is not ready")
+    return challenge.data
+
+
+def evaluation_spec(evaluation: Evaluation, challenge: Challenge) -> EvaluationSpec:
     """Everything that the measurement depends on; the same for whoever measures."""
+    plan, data = challenge.plan, data_of(challenge)
     return EvaluationSpec(
         evaluation_id=evaluation.evaluation_id,
-        kind=kind,
+        definition=definition_of(plan.kind, plan.kl_coefficient),
+        kind=plan.kind,
         dataset_type=data.dataset_type,
+        kl_coefficient=plan.kl_coefficient,
+        seed=plan.seed,
         base_sha256=data.base_model.sha256,
         checkpoint_sha256=evaluation.checkpoint.sha256,
         test_sha256=data.test.sha256,

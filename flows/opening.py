@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger
 
+from core.challenge import ChallengeKind
 from core.errors import GodError, PrerequisiteError, SubmissionError
 from core.ids import Hotkey, tournament_id
 from core.tournament import Champion, EntryClaim, Tournament, TournamentKind, TournamentStatus
@@ -17,7 +18,7 @@ from tasks.schedule import scheduled_rules
 from tasks.tournaments import finished_tournaments, latest_tournament, load_tournament, open_row
 from tournament.budget import with_budget
 from tournament.eligibility import is_entry
-from tournament.rules import TournamentRules, named
+from tournament.rules import TournamentRules, named, with_kinds
 from tournament.schedule import is_due
 from tournament.title import next_champion
 
@@ -26,15 +27,20 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "miner_templates" / "text"
 
 @flow(name="open-tournament", flow_run_name="open-{kind}")
 def open_tournament(
-    kind: TournamentKind = TournamentKind.TEXT, rules: str = "calibrated", first_champion: str = ""
+    kind: TournamentKind = TournamentKind.TEXT,
+    rules: str = "calibrated",
+    first_champion: str = "",
+    challenge_kinds: tuple[ChallengeKind, ...] = (),
 ) -> str:
     """Open a tournament unless one of its kind is open already, and start it. Returns its id.
 
     Args:
         rules: A named rule set.
         first_champion: Hotkey whose committed code defends while nobody has won a title yet.
+        challenge_kinds: Kinds that are set in place of the rules' own: each once in the title match.
     """
-    opened = open_row(_next_tournament(kind, rules, first_champion))
+    in_force = with_kinds(named(rules, kind), challenge_kinds)
+    opened = open_row(_next_tournament(kind, in_force, first_champion))
     get_run_logger().info("tournament %s: entries until block %s", opened.tournament_id, opened.closing_block)
     start_flow(run_tournament, {"tournament_id": opened.tournament_id}, f"{opened.tournament_id}/opening")
     return opened.tournament_id
@@ -63,10 +69,10 @@ def _is_due(kind: TournamentKind, rules: str) -> bool:
     return is_due(newest, named(rules, kind).schedule, datetime.now(UTC))
 
 
-def _next_tournament(kind: TournamentKind, rules_name: str, first_champion: str) -> Tournament:
+def _next_tournament(kind: TournamentKind, rules: TournamentRules, first_champion: str) -> Tournament:
     netuid, _ = subnet()
-    block, rules = current_block(), _payable(named(rules_name, kind))
-    closing_block = block + rules.window_blocks
+    block = current_block()
+    closing_block = block + _payable(rules).window_blocks
     newest = latest_tournament(kind)
     number = 1 if newest is None else int(newest.tournament_id.rsplit("-", 1)[1]) + 1
     terms = with_budget(_with_licence(rules), finished_tournaments(kind), closing_block)

@@ -4,6 +4,7 @@
 classic game at a scale that two cores play in minutes. docs/rules.md says what the numbers mean, clause by clause.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil
 from typing import Annotated, Literal
@@ -300,10 +301,14 @@ DEMO = TournamentRules(
     emission=PoolEmission(base=Decimal("0.15"), most=Decimal("0.60")),
 )
 
+DEMO_KINDS = DEMO.model_copy(update={"name": "demo-kinds/1", "test_most": 40, "evaluation_seconds": 900.0})
+"""The demo with other kinds of challenges: GRPO's generations take longer, so that fewer rows are measured."""
+
 NAMED: dict[str, dict[TournamentKind, TournamentRules]] = {
     "calibrated": {TournamentKind.TEXT: CALIBRATED_TEXT, TournamentKind.IMAGE: CALIBRATED_IMAGE},
     "classic": {TournamentKind.TEXT: CLASSIC_TEXT, TournamentKind.IMAGE: CLASSIC_IMAGE},
     "demo": {TournamentKind.TEXT: DEMO},
+    "demo-kinds": {TournamentKind.TEXT: DEMO_KINDS},
 }
 
 
@@ -314,3 +319,16 @@ def named(name: str, kind: TournamentKind = TournamentKind.TEXT) -> TournamentRu
     if kind not in NAMED[name]:
         raise ValueError(f"the rules {name!r} are not for {kind} tournaments")
     return NAMED[name][kind]
+
+
+def with_kinds(rules: TournamentRules, kinds: Sequence[ChallengeKind]) -> TournamentRules:
+    """The rules with these kinds of challenges: the first in groups, all alike in pairs, each once in the title match.
+
+    Without any they stay as they are.
+    """
+    if not kinds:
+        return rules
+    drawn = dict.fromkeys(kinds, Decimal(1))
+    return rules.model_copy(
+        update={"group_kind": kinds[0], "knockout_kinds": drawn, "title_kinds": tuple(dict.fromkeys(kinds))}
+    )

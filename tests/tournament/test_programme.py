@@ -151,3 +151,11 @@ def test_the_hours_of_the_reference(rows, hours):
     catalogue = WIDE.model_copy(update={"datasets": tuple(builders.dataset(k.value, kind=k, rows=rows) for k in KINDS)})
     drawn = [plan for i in range(20) for plan in plans(14, f"{i:064x}", catalogue=catalogue)[1]]
     assert {plan.training_seconds / 3600 for plan in drawn} == hours
+
+
+def test_stated_kinds_take_the_place_of_the_rules_own():
+    kinds = (ChallengeKind.CHAT, ChallengeKind.GRPO, ChallengeKind.CHAT)
+    rules = with_kinds(DEMO, kinds)
+    assert rules.group_kind is ChallengeKind.CHAT and rules.title_kinds == (ChallengeKind.CHAT, ChallengeKind.GRPO)
+    assert set(rules.knockout_kinds) == set(kinds)
+    assert with_kinds(DEMO, ()) == DEMO
