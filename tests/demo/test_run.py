@@ -3,6 +3,7 @@ import os
 import pytest
 from rich.console import Console
 
+from core.challenge import ChallengeKind
 from core.errors import PrerequisiteError
 from demo.__main__ import parse
 from demo.run import places_of, step, without_password
@@ -60,6 +61,18 @@ def test_an_engine_is_named_by_what_people_call_it():
     )
     with pytest.raises(SystemExit):
         parse(["--compute", "kubernetes"])
+
+
+def test_kinds_are_named_in_their_order_and_once(capsys):
+    assert parse([]).kinds == ()
+    assert parse(["--kinds", "chat,dpo, grpo,chat"]).kinds == (
+        ChallengeKind.CHAT,
+        ChallengeKind.DPO,
+        ChallengeKind.GRPO,
+    )
+    with pytest.raises(SystemExit):
+        parse(["--kinds", "instruct,image"])
+    assert "'image' is no kind of challenge; there are instruct, chat, dpo, grpo" in capsys.readouterr().err
 
 
 def test_two_demos_do_not_share_a_folder(tmp_path):
