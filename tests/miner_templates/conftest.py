@@ -33,6 +33,7 @@ def words_of_ours(completions, **kwargs):
     return [min(1.0, text.count("e") / 20) for text in completions]
 """
 PROGRAM = """
+import os
 import sys
 from pathlib import Path
 sys.path.insert(0, {template!r})
@@ -40,6 +41,8 @@ import train
 from trainer import recipe
 {before}
 train.main(sys.argv[1:], train.Paths(*(Path({root!r}, name) for name in ("models", "datasets", "checkpoints"))))
+sys.stdout.flush()
+os._exit(0)
 """
 sys.path.append(str(TEMPLATE))  # the template's modules, as its own process finds them
 

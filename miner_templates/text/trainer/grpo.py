@@ -180,7 +180,7 @@ def affordable(seconds: float, left: float) -> int:
 
 
 def most_steps(prompts: Sequence[Prompt]) -> int:
-    return max(1, recipe.MAX_EPOCHS * len(prompts) // recipe.GROUPS)
+    return max(1, int(recipe.MAX_EPOCHS * len(prompts) / recipe.GROUPS))
 
 
 def peak_rate(parameters: float, lora: bool) -> float:
