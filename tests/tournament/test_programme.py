@@ -11,7 +11,17 @@ from core.tournament import RoundType
 from tests import builders
 from tests.tournament.states import CATALOGUE, active, with_round
 from tournament.programme import draw_round, replacement
-from tournament.rules import CALIBRATED_TEXT, CLASSIC_TEXT, DEMO, NAMED, HoursBand, PooledTitle, TournamentRules, named, with_kinds
+from tournament.rules import (
+    CALIBRATED_TEXT,
+    CLASSIC_TEXT,
+    DEMO,
+    NAMED,
+    HoursBand,
+    PooledTitle,
+    TournamentRules,
+    named,
+    with_kinds,
+)
 
 seeds = st.binary(min_size=32, max_size=32).map(bytes.hex)
 KINDS = (ChallengeKind.INSTRUCT, ChallengeKind.DPO, ChallengeKind.GRPO)
