@@ -22,6 +22,8 @@ OFFLINE = {
 
 SEED = "GOD_SEED"
 """Variable with the seed that a training starts from, as a decimal."""
+USE_KL, KL_COEFFICIENT = "USE_KL", "KL_COEF"
+"""Variables of challenges that count the KL to the base, the reference's: `true`, and for how much, as a decimal."""
 
 
 def model_folder(model_id: str) -> str:
@@ -60,6 +62,9 @@ def training_seed(tournament_seed: str, training_id: TrainingId) -> int:
     return int(sha256_hex(f"{tournament_seed}:{training_id}:training".encode())[:8], 16)
 
 
-def training_environment(tournament_seed: str, training_id: TrainingId) -> dict[str, str]:
+def training_environment(
+    tournament_seed: str, training_id: TrainingId, kl_coefficient: float | None = None
+) -> dict[str, str]:
     """Variables of the miner's container."""
-    return OFFLINE | {SEED: str(training_seed(tournament_seed, training_id))}
+    regularised = {} if kl_coefficient is None else {USE_KL: "true", KL_COEFFICIENT: repr(kl_coefficient)}
+    return OFFLINE | {SEED: str(training_seed(tournament_seed, training_id))} | regularised

@@ -68,7 +68,7 @@ def bring(training: Training, challenge: Challenge, rules: TournamentRules, seed
         image=build_image(fetch(training.tree), rules.dockerfile, training.tree.sha256),
         base_model=fetch(challenge.data.base_model),
         rows=fetch(challenge.data.train),
-        environment=training_environment(seed, training.training_id),
+        environment=training_environment(seed, training.training_id, challenge.plan.kl_coefficient),
     )
 
 

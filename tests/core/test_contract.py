@@ -18,3 +18,9 @@ def test_everybody_trains_from_a_seed_of_its_own():
     champion, mirror = (training_environment(SEED, training_id(CHALLENGE, member)) for member in (CHAMPION, MIRROR))
     assert champion["GOD_SEED"] != mirror["GOD_SEED"]
     assert champion | {"GOD_SEED": ""} == mirror | {"GOD_SEED": ""} == OFFLINE | {"GOD_SEED": ""}
+
+
+def test_the_kl_is_told_where_it_counts() -> None:
+    training = training_id(CHALLENGE, CHAMPION)
+    plain, regularised = training_environment(SEED, training), training_environment(SEED, training, 0.05)
+    assert regularised == plain | {"USE_KL": "true", "KL_COEF": "0.05"}
