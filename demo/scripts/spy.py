@@ -21,6 +21,8 @@ SKELETON = {".bashrc", ".profile", ".bash_logout"}
 PYTHON = {Path(place) for place in (sys.prefix, sys.base_prefix, *sys.path[1:]) if place.startswith("/")}
 """The interpreter and its packages are given to everybody, wherever the host keeps them."""
 TELLING = {"GOD", "AWS", "PREFECT", "DSN", "SECRET", "TOKEN", "PASSWORD", "CREDENTIALS", "KEY"}
+GIVEN = {"GOD_SEED"}
+"""What the contract gives to everybody."""
 TARGETS = ("test.json", "_test_data.json", "services.env", "postmaster.pid", "prefect.db", "summary.json")
 NOT_SEARCHED = {"proc", "sys", "dev", "usr"}
 
@@ -66,7 +68,8 @@ def hidden_files(_: Path) -> Iterator[str]:
 
 
 def environment(_: Path) -> Iterator[str]:
-    yield from (name for name in os.environ if TELLING.intersection(name.upper().split("_")))
+    given = os.environ.keys() - GIVEN
+    yield from sorted(name for name in given if TELLING.intersection(name.upper().split("_")))
 
 
 def processes(_: Path) -> Iterator[str]:

@@ -8,6 +8,8 @@ import time
 import pytest
 
 from core.compute import ContainerSpec, Ending, Limits, Mount
+from core.contract import training_environment
+from core.ids import TrainingId
 from demo.miners import SCRIPTS, SPY
 from demo.repositories import enter
 from demo.summary import read_spy_log
@@ -43,7 +45,8 @@ def test_it_sees_telling_variables_and_only_those(spy, tmp_path, monkeypatch):
     before = set(spy.environment(tmp_path))
     monkeypatch.setenv("GOD_DATABASE__DSN", "postgresql://")
     monkeypatch.setenv("MY_SECRET", "x")
-    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    for name in (*training_environment("5e" * 32, TrainingId("text-0001-r1-g1-c1-m")), "TOKENIZERS_PARALLELISM"):
+        monkeypatch.setenv(name, "1")
     assert set(spy.environment(tmp_path)) - before == {"GOD_DATABASE__DSN", "MY_SECRET"}
 
 
