@@ -39,7 +39,7 @@ class Measurement:
 
     @property
     def summary(self) -> str:
-        stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.stages.items())
+        stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.stages.items())
         result = self.refusal or f"loss {corpus_loss(self.rows):.6f} on {len(self.rows)} rows"
         return f"{result} ({stages})"
 

@@ -18,6 +18,6 @@ lock() { # FILE EXTRA…
     ! grep -nE '^(nvidia|cuda|triton)' "$file" || fail "$file contains packages for GPUs"
 }
 
-lock locks/all.txt control evaluate simulate dev
+lock locks/all.txt control evaluate simulate bench dev
 lock locks/control.txt control
 lock locks/evaluate.txt evaluate
