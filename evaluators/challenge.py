@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import torch
+
 from core.challenge import ChallengeKind, ChatDataset, DatasetType, DpoDataset, InstructDataset
 from core.errors import PrerequisiteError, SubmissionError
 from core.evaluation import ExampleResult
@@ -72,7 +74,10 @@ class Challenge:
     @cached_property
     def engine(self) -> Engine:
         """Made when the first checkpoint is found sound, with the base's own answers."""
-        engine = Engine(self._base, self._device)
+        try:
+            engine = Engine(self._base, self._device)
+        except (MemoryError, torch.OutOfMemoryError) as e:
+            raise PrerequisiteError("memory is too small for the base model: use a larger machine") from e
         self._definition.learn(engine, self._counted)
         return engine
 

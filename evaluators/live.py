@@ -96,7 +96,7 @@ class LiveModel:
         return torch.tensor(numbers, dtype=torch.long, device=self._device.device)
 
     def _try_packed(self) -> bool:
-        """Whether this architecture gives a sequence the same bytes alone and in company, tried on two."""
+        """Whether this architecture gives a sequence the same bytes alone and in company, tried on two sequences."""
         before = self.model.config._attn_implementation
         try:
             self._become_packed()
@@ -109,11 +109,12 @@ class LiveModel:
         return False
 
     def _same_in_company(self) -> bool:
-        one, other = ((sequence,) for sequence in self._probes())
-        alone = self.hidden(pack([one], [0], self.tile))
-        joined = self.hidden(pack([other, one], [0, 1], self.tile))[-len(alone) :]
-        same: bool = torch.equal(alone, joined)
-        return same
+        """Two sequences in turn, over three tiles: the first has its bytes wherever it stands."""
+        samples = [(sequence,) for sequence in self._probes()]
+        alone = self.hidden(pack(samples, [0], self.tile))
+        times = 3 * self.tile // sum(PROBE_TOKENS) + 1
+        joined = self.hidden(pack(samples, [1, 0] * times, self.tile)).chunk(times)
+        return all(torch.equal(both[-len(alone) :], alone) for both in joined)
 
     def _check_head(self) -> None:
         """Our log-probabilities are those of the architecture's own logits, tried on one sequence."""
