@@ -1,14 +1,16 @@
 """The year's α budget of a kind: it accrues with the chain's blocks, and each title match may spend what has accrued.
 
-Matches at blocks b₁ < b₂ < … spend at most α_year × (bᵢ − bᵢ₋₁) / year each, so that no year holds more than its
-budget, however many tournaments are played in it. What a match leaves unspent is gone.
+Matches at blocks b₁ < b₂ < … spend at most α_year × (bᵢ − bᵢ₋₁) / year each, and never more than the largest tabulated
+α (14 days of the budget), so that no year holds more than its budget and what its first match brought along, however
+many tournaments are played in it. What a match leaves unspent is gone.
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from core.tournament import Tournament
-from tournament.merit import rounded
+from tournament.merit import as_decimal
 from tournament.rules import YEAR_BLOCKS, PooledTitle, TournamentRules
 
 
@@ -20,8 +22,9 @@ def alpha_of(finished: Sequence[Tournament], closing_block: int, title: PooledTi
     """
     last = next((t for t in finished if t.title is not None and t.title.challenger is not None), None)
     if last is None:
-        return rounded(title.alpha_per_year * title.alpha_days / 365)
-    return min(title.alpha_per_year, rounded(title.alpha_per_year * (closing_block - last.closing_block) / YEAR_BLOCKS))
+        return as_decimal(Fraction(title.alpha_per_year) * title.alpha_days / 365)
+    accrued = Fraction(title.alpha_per_year) * (closing_block - last.closing_block) / YEAR_BLOCKS
+    return min(title.boundaries[-1].alpha, as_decimal(accrued))
 
 
 def is_duel_due(finished: Sequence[Tournament], closing_block: int, title: PooledTitle) -> bool:

@@ -9,7 +9,8 @@ a difference of two merits: it only changes its sign when the sides change place
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from math import fsum, sqrt
+from fractions import Fraction
+from math import fsum, isqrt, sqrt
 from typing import assert_never
 
 from core.challenge import Direction
@@ -18,7 +19,8 @@ from core.evaluation import ExampleResult
 PLACES = 12
 SMALLEST_LOSS = Decimal("1e-9")
 """A loss below counts as this much."""
-_WIDE = Context(prec=400, rounding=ROUND_HALF_EVEN)
+_WIDE = Context(prec=1000, rounding=ROUND_HALF_EVEN)
+"""Losses are floats: their quotients have at most some 600 digits before the point."""
 _LOGARITHM = Context(prec=40, rounding=ROUND_HALF_EVEN)
 
 
@@ -36,6 +38,26 @@ def merit(value: float, direction: Direction) -> Decimal:
 def rounded(value: Decimal) -> Decimal:
     """To 12 places, half to even."""
     return value.quantize(Decimal(1).scaleb(-PLACES), context=_WIDE)
+
+
+def as_decimal(value: Fraction) -> Decimal:
+    """To 12 places, half to even, the same on every machine; exact however large."""
+    return Decimal(round(value * 10**PLACES)).scaleb(-PLACES, _WIDE)
+
+
+def mean(values: Sequence[Decimal]) -> Decimal:
+    """To 12 places. Raises ZeroDivisionError without values."""
+    return as_decimal(sum(map(Fraction, values), Fraction(0)) / len(values))
+
+
+def root(value: Fraction) -> Decimal:
+    """Square root to 12 places, by way of 24."""
+    return as_decimal(Fraction(isqrt(int(value * 10 ** (4 * PLACES))), 10 ** (2 * PLACES)))
+
+
+def shown(value: Decimal) -> str:
+    """As it is published: digits alone, no exponent."""
+    return format(value, "f")
 
 
 def standard_error(first: Sequence[ExampleResult], second: Sequence[ExampleResult], direction: Direction) -> float:

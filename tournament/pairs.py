@@ -7,7 +7,8 @@ from decimal import Decimal
 from core.ids import Contestant
 from core.tournament import Gap, Group, Round, TournamentState
 from tournament.draw import seniority
-from tournament.results import Examples, error_of, gain_of, interval, mean_error, mean_gain
+from tournament.merit import mean
+from tournament.results import Examples, error_of, gain_of, interval, mean_error
 from tournament.rounds import meetings
 from tournament.rules import TournamentRules
 from tournament.scoring import Result, results_of
@@ -72,14 +73,14 @@ def _by_gains(
     if not measured:
         return PairVerdict(None, "neither has a valid result")
     gains, errors = [gain for _, _, gain in measured], [error_of(a, b, examples) for a, b, _ in measured]
-    mean, needed = mean_gain(gains), rules.pairs.clearance * mean_error(errors, rules.training_noise)
+    gain, needed = mean(gains), rules.pairs.clearance * mean_error(errors, rules.training_noise)
     gap = interval(second, gains, errors, rules.training_noise)
-    if abs(mean) < needed and not is_last:
-        return PairVerdict(None, f"a gain of {mean:.4%} does not decide; the pair meets again", True, gap)
-    return PairVerdict(second if mean < 0 else first, _told(mean, len(gains)), gap=gap)
+    if abs(gain) < needed and not is_last:
+        return PairVerdict(None, f"a gain of {gain:.4%} does not decide; the pair meets again", True, gap)
+    return PairVerdict(second if gain < 0 else first, _told(gain, len(gains)), gap=gap)
 
 
-def _told(mean: Decimal, challenges: int) -> str:
-    if mean == 0:
+def _told(gain: Decimal, challenges: int) -> str:
+    if gain == 0:
         return "equal; the earlier entry goes through"
-    return f"a mean gain of {abs(mean):.4%} over {challenges} challenge{'s' if challenges > 1 else ''}"
+    return f"a mean gain of {abs(gain):.4%} over {challenges} challenge{'s' if challenges > 1 else ''}"

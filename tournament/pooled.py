@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from math import isqrt
 from statistics import NormalDist
 
 from core.tournament import TitleTest
 from tournament.boundaries import Boundary
-from tournament.merit import PLACES, rounded
+from tournament.merit import as_decimal, root, rounded, shown
 from tournament.results import gain_of
 from tournament.rules import PooledTitle
 from tournament.scoring import Result
@@ -69,14 +68,14 @@ def boundary_of(title: PooledTitle) -> Boundary | None:
 def _look(gains: Sequence[Decimal], bound: Decimal, title: PooledTitle) -> Verdict:
     count, mean = len(gains), _mean(gains)
     reaches = mean > 0 and mean**2 * count >= Fraction(bound) ** 2 * _variance(gains)
-    shown = f"mean gain {_decimal(mean):.4%} over {count} challenges"
+    told = f"mean gain {as_decimal(mean):.4%} over {count} challenges"
     if reaches and mean >= Fraction(title.floor):
-        return Verdict(True, True, f"{shown}: significant at this tournament's α, and at least {title.floor:.2%}")
+        return Verdict(True, True, f"{told}: significant at this tournament's α, and at least {title.floor:.2%}")
     if count == title.looks[-1]:
-        return Verdict(True, False, f"{shown}: not significant at the last look")
+        return Verdict(True, False, f"{told}: not significant at the last look")
     if mean < Fraction(title.futility):
-        return Verdict(True, False, f"{shown}: below {title.futility:.2%}, where the match ends early")
-    return Verdict(False, False, f"{shown}: undecided")
+        return Verdict(True, False, f"{told}: below {title.futility:.2%}, where the match ends early")
+    return Verdict(False, False, f"{told}: undecided")
 
 
 def test_of(gains: Sequence[Decimal], title: PooledTitle) -> TitleTest:
@@ -85,18 +84,24 @@ def test_of(gains: Sequence[Decimal], title: PooledTitle) -> TitleTest:
     entered, critical = gains[:look], critical_values(title)
     bound = critical[title.looks.index(look)] if critical else Decimal("Infinity")
     boundary = boundary_of(title)
-    mean, deviation = _decimal(_mean(entered)), _root(_variance(entered))
-    error = _root(_variance(entered) / look)
+    mean, variance = _mean(entered), _variance(entered)
+    deviation, reach = root(variance), root(Fraction(bound) ** 2 * variance / look) if critical else None
     return TitleTest(
         alpha=str(boundary.alpha if boundary else 0),
         challenges=look,
-        mean_gain=str(mean),
-        standard_deviation=str(deviation),
-        statistic=str(rounded(mean / error)) if error else None,
+        mean_gain=shown(as_decimal(mean)),
+        standard_deviation=shown(deviation),
+        statistic=shown(_statistic(mean, variance, look)) if variance else None,
         critical=str(bound),
-        low=str(rounded(mean - bound * error)) if critical else "-Infinity",
-        smallest_detectable_gain=str(_detectable(deviation, title, critical)),
+        low="-Infinity" if reach is None else shown(as_decimal(mean) - reach),
+        smallest_detectable_gain=shown(_detectable(deviation, title, critical)),
     )
+
+
+def _statistic(mean: Fraction, variance: Fraction, count: int) -> Decimal:
+    """mean × √K / s."""
+    size = root(mean**2 * count / variance)
+    return size if mean >= 0 else -size
 
 
 def _last_look(gains: Sequence[Decimal], title: PooledTitle) -> int:
@@ -119,13 +124,3 @@ def _mean(gains: Sequence[Decimal]) -> Fraction:
 def _variance(gains: Sequence[Decimal]) -> Fraction:
     mean = _mean(gains)
     return sum(((Fraction(gain) - mean) ** 2 for gain in gains), Fraction(0)) / (len(gains) - 1)
-
-
-def _decimal(value: Fraction) -> Decimal:
-    """To 12 places, half to even."""
-    return Decimal(round(value * 10**PLACES)).scaleb(-PLACES)
-
-
-def _root(value: Fraction) -> Decimal:
-    """Square root, rounded down to 12 places."""
-    return Decimal(isqrt(int(value * 10 ** (2 * PLACES)))).scaleb(-PLACES)

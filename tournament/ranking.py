@@ -9,7 +9,7 @@ from core.errors import Fault
 from core.ids import MIRROR, Contestant
 from core.tournament import Gap, Group, Round, RoundResult, RoundType, Standing, TournamentState
 from tournament.draw import seniority
-from tournament.merit import rounded
+from tournament.merit import mean
 from tournament.pairs import judge_pair
 from tournament.results import Examples, error_of, gain_of, interval
 from tournament.rounds import with_closed
@@ -75,8 +75,7 @@ def tally(contestant: Contestant, results: Sequence[Result]) -> Tally:
         return Tally(contestant, None, None, tuple(results), failed[0].reason, failed[0].fault)
     merits = [result.merit for result in results if result.merit is not None]
     values = [result.value for result in results if result.value is not None]
-    mean = rounded(sum(merits, Decimal(0)) / len(merits))
-    return Tally(contestant, mean, fsum(values) / len(values), tuple(results))
+    return Tally(contestant, mean(merits), fsum(values) / len(values), tuple(results))
 
 
 def rank(

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from core.evaluation import ExampleResult
 from core.ids import Contestant, EvaluationId
 from core.tournament import Gap
-from tournament.merit import rounded, standard_error
+from tournament.merit import mean, root, rounded, shown, standard_error
 from tournament.scoring import Result
 
 NORMAL_95 = Decimal("1.959964")
@@ -31,19 +32,15 @@ def error_of(first: Result, second: Result, examples: Examples) -> Decimal | Non
     return rounded(Decimal(error)) if error < float("inf") else None
 
 
-def mean_gain(gains: Sequence[Decimal]) -> Decimal:
-    return rounded(sum(gains, Decimal(0)) / len(gains))
-
-
 def mean_error(errors: Sequence[Decimal | None], training_noise: Decimal) -> Decimal:
     """Standard error of a mean gain: the test examples' and the stated noise of training, challenge by challenge."""
-    variance = sum(((error or Decimal(0)) ** 2 + training_noise**2 for error in errors), Decimal(0))
-    return rounded(variance.sqrt() / len(errors))
+    variance = sum((Fraction(error or 0) ** 2 + Fraction(training_noise) ** 2 for error in errors), Fraction(0))
+    return root(variance / len(errors) ** 2)
 
 
 def interval(
     against: Contestant, gains: Sequence[Decimal], errors: Sequence[Decimal | None], training_noise: Decimal
 ) -> Gap:
     """The mean gain over somebody with its 95 % interval."""
-    mean, reach = mean_gain(gains), rounded(NORMAL_95 * mean_error(errors, training_noise))
-    return Gap(against=against, gain=str(mean), low=str(mean - reach), high=str(mean + reach))
+    middle, reach = mean(gains), rounded(NORMAL_95 * mean_error(errors, training_noise))
+    return Gap(against=against, gain=shown(middle), low=shown(middle - reach), high=shown(middle + reach))

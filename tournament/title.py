@@ -1,7 +1,7 @@
 """The title match: both codes train on the same new challenges; `margin` or `pooled` rules say who holds the title."""
 
 from collections.abc import Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from itertools import takewhile
 from statistics import median
@@ -17,15 +17,13 @@ from core.tournament import (
     Tournament,
     TournamentState,
 )
-from tournament.merit import PLACES
+from tournament.merit import as_decimal, shown
 from tournament.pooled import Verdict, clipped, judge_gains, test_of
 from tournament.results import Examples, error_of, gain_of
 from tournament.rounds import challenges_of_type, live_rounds
 from tournament.rules import MarginTitle, PooledTitle, TournamentRules
 from tournament.scoring import Result, results_of
 
-WIDE = Context(prec=1000)
-"""Losses are floats: their quotients have at most some 600 digits before the point."""
 SPARE_CHALLENGES = 6
 """So many challenges that we failed at are played again; with more of them the match ends undecided."""
 NOTHING = Verdict(is_decided=True, takes=False, why="our side failed at every challenge; the champion stays")
@@ -121,7 +119,7 @@ def _margin_result(state: TournamentState, rules: TournamentRules) -> TitleResul
         challenges=tuple(challenges),
         winner=Hotkey(challenger) if changed else champion.hotkey,
         changed_hands=changed,
-        performance_difference=str(performance_difference(challenges, rules)),
+        performance_difference=shown(performance_difference(challenges, rules)),
         why=f"the challenger won {wins} of {len(counted)} challenges and needed more than half",
     )
 
@@ -181,7 +179,7 @@ def _pooled(state: TournamentState, rules: TournamentRules, examples: Examples) 
         challenges=tuple(challenges),
         winner=Hotkey(challenger) if verdict.takes else champion.hotkey,
         changed_hands=verdict.takes,
-        performance_difference=str(performance_difference(challenges, rules)),
+        performance_difference=shown(performance_difference(challenges, rules)),
         why=verdict.why,
     )
 
@@ -206,9 +204,9 @@ def _pooled_challenge(
         challenger_value=rival.value,
         winner=None if gain is None else rival.contestant if gain > 0 else CHAMPION,
         why=(rival.reason or boss.reason or "measured on the same rows") if counts else "our side failed at it",
-        gain=None if gain is None else str(gain),
-        standard_error=None if error is None else str(error),
-        mirror_gain=None if again is None else str(again),
+        gain=None if gain is None else shown(gain),
+        standard_error=None if error is None else shown(error),
+        mirror_gain=None if again is None else shown(again),
     )
 
 
@@ -231,11 +229,6 @@ def _difference(challenge: TitleChallenge, rules: TournamentRules) -> Fraction |
     if not rules.cohort_rewards:
         return new - old
     return (new - old) / old if old > 0 else Fraction(0)
-
-
-def as_decimal(value: Fraction) -> Decimal:
-    """To 12 decimals, half to even, the same on every machine; exact however large."""
-    return Decimal(round(value * 10**PLACES)).scaleb(-PLACES, WIDE)
 
 
 def next_champion(last: TournamentState) -> Champion:

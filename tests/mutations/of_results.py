@@ -5,7 +5,8 @@ from tests.mutations.planting import planted
 ERRORS = (
     *planted(
         "merit.py",
-        "test_merit test_golden_tournament",
+        "test_merit test_title test_golden_tournament",
+        ("truncated", "Decimal(round(value * 10**PLACES))", "Decimal(int(value * 10**PLACES))"),
         ("a higher loss is better", "ln(_LOGARITHM).copy_negate())", "ln(_LOGARITHM))"),
         ("a lower score is better", "return rounded(Decimal(value))", "return rounded(-Decimal(value))"),
         ("small losses are not bounded", "max(Decimal(value), SMALLEST_LOSS)", "min(Decimal(value), SMALLEST_LOSS)"),
@@ -63,16 +64,20 @@ ERRORS = (
         "results.py",
         "test_golden_tournament test_pooled test_pairs",
         ("gains from the wrong side", "else mine - theirs", "else theirs - mine"),
-        ("training has no noise", "** 2 + training_noise**2 for", "** 2 for"),
-        ("examples have no noise", "(error or Decimal(0)) ** 2 + training_noise**2", "training_noise**2"),
-        ("the error of a mean is a sum's", "variance.sqrt() / len(errors)", "variance.sqrt()"),
+        ("training has no noise", "** 2 + Fraction(training_noise) ** 2 for", "** 2 for"),
+        (
+            "examples have no noise",
+            "Fraction(error or 0) ** 2 + Fraction(training_noise) ** 2",
+            "Fraction(training_noise) ** 2",
+        ),
+        ("the error of a mean is a sum's", "root(variance / len(errors) ** 2)", "root(variance)"),
         (
             "an interval upside down",
-            "low=str(mean - reach), high=str(mean + reach)",
-            "low=str(mean + reach), high=str(mean - reach)",
+            "low=shown(middle - reach), high=shown(middle + reach)",
+            "low=shown(middle + reach), high=shown(middle - reach)",
         ),
         ("an interval of one error", "rounded(NORMAL_95 * mean_error", "rounded(mean_error"),
-        ("gains are not averaged", "rounded(sum(gains, Decimal(0)) / len(gains))", "rounded(sum(gains, Decimal(0)))"),
+        ("gains are not averaged", "middle, reach = mean(gains),", "middle, reach = sum(gains),"),
     ),
     *planted(
         "ranking.py",
@@ -99,7 +104,7 @@ ERRORS = (
             "key=lambda result: result.is_void)",
             "key=lambda result: not result.is_void)",
         ),
-        ("one challenge of several counts", "rounded(sum(merits, Decimal(0)) / len(merits))", "rounded(merits[0])"),
+        ("one challenge of several counts", "Tally(contestant, mean(merits),", "Tally(contestant, merits[0],"),
         ("one failure of several is forgiven", "    if failed:\n", "    if len(failed) == len(results):\n"),
         ("a mean value is a sum", "fsum(values) / len(values)", "fsum(values)"),
         ("gaps to oneself", "other = places if position < places else places - 1", "other = places - 1"),
@@ -116,14 +121,14 @@ ERRORS = (
     *planted(
         "pairs.py",
         "test_pairs test_golden_tournament test_ranking",
-        ("the worse goes through", "second if mean < 0 else first", "second if mean > 0 else first"),
-        ("the later of equals goes through", "second if mean < 0 else first", "second if mean <= 0 else first"),
+        ("the worse goes through", "second if gain < 0 else first", "second if gain > 0 else first"),
+        ("the later of equals goes through", "second if gain < 0 else first", "second if gain <= 0 else first"),
         (
             "no clearance",
             "rules.pairs.clearance * mean_error(errors, rules.training_noise)",
             "mean_error(errors, rules.training_noise)",
         ),
-        ("losing clearly is undecided", "if abs(mean) < needed", "if mean < needed"),
+        ("losing clearly is undecided", "if abs(gain) < needed", "if gain < needed"),
         ("one decider less", "is_last = len(counted) > rules", "is_last = len(counted) >= rules"),
         (
             "deciders for ever",

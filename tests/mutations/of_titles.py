@@ -26,8 +26,8 @@ ERRORS = (
         ("the last look does not decide", "if count == title.looks[-1]:", "if count > title.looks[-1]:"),
         (
             "the last look is the challenger's",
-            'return Verdict(True, False, f"{shown}: not significant',
-            'return Verdict(True, True, f"{shown}: not significant',
+            'return Verdict(True, False, f"{told}: not significant',
+            'return Verdict(True, True, f"{told}: not significant',
         ),
         ("the boundary is not squared", "Fraction(bound) ** 2 * _variance", "Fraction(bound) * _variance"),
         ("the number of challenges is no matter", "mean**2 * count >= Fraction", "mean**2 >= Fraction"),
@@ -44,7 +44,7 @@ ERRORS = (
         ("looks look ahead", "_look(gains[:look], bound, title)", "_look(gains, bound, title)"),
         ("looks are taken early", "if look > len(gains):", "if look > len(gains) + 1:"),
         ("a lower bound from above", "rounded(mean - bound * error)", "rounded(mean + bound * error)"),
-        ("the error of one challenge", "_root(_variance(entered) / look)", "_root(_variance(entered))"),
+        ("the error of one challenge", "root(variance / look)", "root(variance)"),
         ("a detectable gain below the floor", "return max(title.floor, rounded(", "return min(title.floor, rounded("),
         ("detectable at the first look", "critical[-1] + Decimal", "critical[0] + Decimal"),
         (
@@ -103,7 +103,6 @@ ERRORS = (
             "if not rules.cohort_rewards:\n        return new - old",
             "if not rules.cohort_rewards:\n        return (new - old) / old",
         ),
-        ("truncated", "Decimal(round(value * 10**PLACES))", "Decimal(int(value * 10**PLACES))"),
         ("a new champion held none", "former.hotkey else 1", "former.hotkey else 0"),
         ("defending is no matter", "former.streak + 1 if title.winner", "former.streak if title.winner"),
         (
@@ -154,13 +153,17 @@ ERRORS = (
     *planted(
         "budget.py",
         "test_budget test_golden_tournament",
-        ("α is not capped", "return min(title.alpha_per_year, rounded(", "return max(title.alpha_per_year, rounded("),
+        ("α is not capped", "return min(title.boundaries[-1].alpha, as", "return max(title.boundaries[-1].alpha, as"),
         (
             "α never ends",
-            "return min(title.alpha_per_year, rounded(title.alpha_per_year * (closing",
-            "return min(Decimal(9), rounded(title.alpha_per_year * (closing",
+            "return min(title.boundaries[-1].alpha, as",
+            "return min(Decimal(9), as",
         ),
-        ("a year's α at once", "rounded(title.alpha_per_year * title.alpha_days / 365)", "title.alpha_per_year"),
+        (
+            "a year's α at once",
+            "as_decimal(Fraction(title.alpha_per_year) * title.alpha_days / 365)",
+            "title.alpha_per_year",
+        ),
         (
             "tournaments without a match spend",
             "if t.title is not None and t.title.challenger is not None",

@@ -221,4 +221,4 @@ def test_the_mirror_plays_the_first_round_of_the_match_alone():
     rules = RULES.model_copy(update={"title": SMALL.model_copy(update={"duel": True})})
     state = played(losses_of([0.98, 0.979, 0.999, 0.98, 0.98]), rules)
     assert [len(r.plan.groups[0].members) for r in state.rounds] == [3, 2]
-    assert [c.mirror_gain for c in state.tournament.title.challenges] == ["0E-12"] * 3 + [None] * 2
+    assert [c.mirror_gain for c in state.tournament.title.challenges] == ["0.000000000000"] * 3 + [None] * 2
