@@ -59,9 +59,13 @@ def challenges_to_play(state: TournamentState, rules: TournamentRules) -> int:
 def crown(state: TournamentState, rules: TournamentRules, examples: Examples) -> TitleResult:
     """The end of a tournament whose last round is closed; without a challenger the champion stays."""
     last = live_rounds(state)[-1].plan
-    if last.type is RoundType.TITLE:
-        return _margin_result(state, rules) if isinstance(rules.title, MarginTitle) else _pooled(state, rules, examples)
-    return _undisputed(state, rules, f"nobody came out of round {last.number} with a valid result")
+    if last.type is not RoundType.TITLE:
+        return _undisputed(state, rules, f"nobody came out of round {last.number} with a valid result")
+    match rules.title:
+        case MarginTitle() as title:
+            return _by_margin(state, rules, threshold(state.tournament.champion.streak, title))
+        case PooledTitle() as title:
+            return _by_pool(state, rules, title, examples)
 
 
 def _undisputed(state: TournamentState, rules: TournamentRules, why: str) -> TitleResult:
@@ -105,10 +109,10 @@ def title_winner(state: TournamentState, rules: TournamentRules) -> Contestant:
     return challenger_of(state) if crown(state, rules, {}).changed_hands else CHAMPION
 
 
-def _margin_result(state: TournamentState, rules: TournamentRules) -> TitleResult:
+def _by_margin(state: TournamentState, rules: TournamentRules, margin: Decimal) -> TitleResult:
     """Ties stay with the champion; the majority must be a strict one."""
     champion, challenger = state.tournament.champion, challenger_of(state)
-    challenges = [_margin_challenge(plan, results, state, rules) for plan, results in _played(state, rules)]
+    challenges = [_margin_challenge(id_, results, challenger, margin) for id_, results in _played(state, rules)]
     counted = [challenge for challenge in challenges if challenge.winner is not None]
     wins = sum(challenge.winner == challenger for challenge in counted)
     changed = 2 * wins > len(counted)
@@ -130,11 +134,10 @@ def _played(state: TournamentState, rules: TournamentRules) -> list[tuple[str, d
 
 
 def _margin_challenge(
-    challenge_id: str, results: dict[Contestant, Result], state: TournamentState, rules: TournamentRules
+    challenge_id: str, results: dict[Contestant, Result], challenger: Contestant, margin: Decimal
 ) -> TitleChallenge:
-    assert isinstance(rules.title, MarginTitle)
-    boss, rival = results[CHAMPION], results[challenger_of(state)]
-    winner, why = _verdict(boss, rival, threshold(state.tournament.champion.streak, rules.title))
+    boss, rival = results[CHAMPION], results[challenger]
+    winner, why = _verdict(boss, rival, margin)
     return TitleChallenge(
         challenge_id=challenge_id,
         direction=boss.direction,
@@ -165,17 +168,17 @@ def _verdict(boss: Result, rival: Result, margin: Decimal) -> tuple[Contestant |
     return winner, f"the challenger's loss is {relation} {1 - margin} of the champion's"
 
 
-def _pooled(state: TournamentState, rules: TournamentRules, examples: Examples) -> TitleResult:
-    assert isinstance(rules.title, PooledTitle)
+def _by_pool(state: TournamentState, rules: TournamentRules, title: PooledTitle, examples: Examples) -> TitleResult:
     champion, challenger = state.tournament.champion, challenger_of(state)
     gains = title_gains(state, rules)
-    verdict = judge_gains(gains, rules.title) if gains else NOTHING
-    challenges = [_pooled_challenge(id_, results, state, rules, examples) for id_, results in _played(state, rules)]
+    verdict = judge_gains(gains, title) if gains else NOTHING
+    played = _played(state, rules)
+    challenges = [_pooled_challenge(id_, results, challenger, title, examples) for id_, results in played]
     return TitleResult(
         challenger=Hotkey(challenger),
         champion=champion.hotkey,
         threshold=_threshold(state, rules),
-        test=test_of(gains, rules.title) if len(gains) >= rules.title.looks[0] else None,
+        test=test_of(gains, title) if len(gains) >= title.looks[0] else None,
         challenges=tuple(challenges),
         winner=Hotkey(challenger) if verdict.takes else champion.hotkey,
         changed_hands=verdict.takes,
@@ -187,14 +190,13 @@ def _pooled(state: TournamentState, rules: TournamentRules, examples: Examples) 
 def _pooled_challenge(
     challenge_id: str,
     results: dict[Contestant, Result],
-    state: TournamentState,
-    rules: TournamentRules,
+    challenger: Contestant,
+    title: PooledTitle,
     examples: Examples,
 ) -> TitleChallenge:
-    assert isinstance(rules.title, PooledTitle)
-    boss, rival, mirror = results[CHAMPION], results[challenger_of(state)], results.get(MIRROR)
+    boss, rival, mirror = results[CHAMPION], results[challenger], results.get(MIRROR)
     counts = _counts(boss, rival)
-    gain = clipped(boss, rival, rules.title) if counts else None
+    gain = clipped(boss, rival, title) if counts else None
     again = gain_of(mirror, boss) if mirror else None
     error = error_of(rival, boss, examples)
     return TitleChallenge(

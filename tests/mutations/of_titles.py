@@ -43,8 +43,8 @@ ERRORS = (
         ),
         ("looks look ahead", "_look(gains[:look], bound, title)", "_look(gains, bound, title)"),
         ("looks are taken early", "if look > len(gains):", "if look > len(gains) + 1:"),
-        ("a lower bound from above", "rounded(mean - bound * error)", "rounded(mean + bound * error)"),
-        ("the error of one challenge", "root(variance / look)", "root(variance)"),
+        ("a lower bound from above", "shown(as_decimal(mean) - reach)", "shown(as_decimal(mean) + reach)"),
+        ("the error of one challenge", "2 * variance / look)", "2 * variance)"),
         ("a detectable gain below the floor", "return max(title.floor, rounded(", "return min(title.floor, rounded("),
         ("detectable at the first look", "critical[-1] + Decimal", "critical[0] + Decimal"),
         (

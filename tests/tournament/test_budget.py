@@ -27,6 +27,10 @@ def test_what_accrued_since_the_last_match_may_be_spent():
     assert alpha_of([finished(1, 0)], YEAR_BLOCKS // 73, TITLE) == Decimal("0.000684931507")
 
 
+def test_it_accrues_from_closing_block_to_closing_block():
+    assert alpha_of([finished(1, 50_400)], 2 * 50_400, TITLE) == alpha_of([], 0, TITLE)
+
+
 def test_more_than_a_years_budget_never_accrues():
     assert alpha_of([finished(1, 0)], YEAR_BLOCKS, TITLE) == TITLE.boundaries[-1].alpha
     assert alpha_of([finished(1, 0)], 2 * YEAR_BLOCKS, TITLE) == TITLE.boundaries[-1].alpha
