@@ -41,9 +41,10 @@ def challenges() -> list[DuelChallenge]:
         _challenge("signatures, with KL", instruct["stdlib-signatures"], kl_coefficient=0.1),
         _challenge("chat", chat),
         _challenge("chat, few rows", chat, most=FEW_ROWS),
-        _challenge("preferences", preferences),
-        _challenge("preferences, few rows", preferences, most=FEW_ROWS),
-        _challenge("preferences of signatures", _signatures(functions)),
+        _challenge("the docstring of this function", preferences),
+        _challenge("words in order", _ordered(preferences)),
+        _challenge("words in order, few rows", _ordered(preferences), most=FEW_ROWS),
+        _challenge("whole sentences preferred", _whole(preferences)),
         _challenge("parameters by rewards", parameters),
         _challenge("form by rewards", forms),
         _challenge("sentences by rewards", _forms(parameters, ("whole_sentences", "short_answer", "mostly_letters"))),
@@ -95,13 +96,20 @@ def _forms(source: Source, names: Sequence[str]) -> Source:
     return kind, GrpoDataset(field_prompt=dataset_type.field_prompt, reward_functions=functions), rows
 
 
-def _signatures(functions: Sequence[Function]) -> Source:
-    """Of two first lines, the one that belongs to the docstring."""
-    used = [function for function in functions if len(function.docstring) in datasets.DOCSTRING_CHARACTERS]
-    others = used[kinds.FAR :] + used[: kinds.FAR]
-    rows = [
-        {"prompt": f"{function.docstring}\n", "chosen": function.signature, "rejected": other.signature}
-        for function, other in zip(used, others, strict=True)
-        if function.signature != other.signature
-    ]
-    return ChallengeKind.DPO, DpoDataset(), rows
+def _ordered(source: Source) -> Source:
+    """Of the same words, those in order are preferred."""
+    return _rejecting(source, lambda words: random.Random(" ".join(words)).sample(words, len(words)))
+
+
+def _whole(source: Source) -> Source:
+    """The whole sentence is preferred to its first half."""
+    return _rejecting(source, lambda words: words[: (len(words) + 1) // 2])
+
+
+def _rejecting(source: Source, spoil: Callable[[list[str]], list[str]]) -> Source:
+    """The chosen answers, and what `spoil` makes of their words as the rejected ones."""
+    kind, dataset_type, rows = source
+    assert isinstance(dataset_type, DpoDataset)
+    chosen, rejected = dataset_type.field_chosen, dataset_type.field_rejected
+    made = [row | {rejected: " ".join(spoil(row[chosen].split()))} for row in rows]
+    return kind, dataset_type, [row for row in made if row[chosen] != row[rejected]]

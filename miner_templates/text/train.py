@@ -112,6 +112,14 @@ class Job:
         head = Head(model, sample)
         return Likelihood(head, Reference(model), self.kl_coefficient) if self.kl_coefficient else Likelihood(head)
 
+    def validation(self, speed: float) -> list[Any]:
+        """As much held out as may be looked at; a row costs about half of what it does in training."""
+        items, is_dpo = self.encode(self.held_out), self.kind == "DpoTask"
+        share = recipe.DPO_VALIDATION_TIME_SHARE if is_dpo else recipe.VALIDATION_TIME_SHARE
+        least = recipe.DPO_MIN_VALIDATION if is_dpo else recipe.MIN_VALIDATION_ROWS
+        tokens = 2 * speed * self.clock.left() * share
+        return items[: clocks.affordable([item.tokens for item in items], tokens, least)]
+
     @property
     def rate(self) -> float:
         share = recipe.DPO_RATE_SHARE if self.kind == "DpoTask" else 1.0
@@ -143,7 +151,8 @@ def train_on_answers(job: Job) -> None:
     objective = job.objective(model, sample[:2])
     speed = lean.measure_speed(objective, model, sample)
     tokens, rate = clocks.batch_tokens(clock.left(), speed), job.rate
-    validation = affordable(job.encode(job.held_out) or sample, speed, clock)
+    validation = job.validation(speed) or sample
+    keeper.best = objective.base_loss
     clock.say(f"{len(job.rows)} rows, {len(validation)} held out, {speed:.0f} tokens a second, {method}")
     if clock.seconds >= recipe.LONG_CLOCK_SECONDS:
         batches = lambda: lean.epochs(job.rows, job.encode, tokens)  # noqa: E731
@@ -157,12 +166,6 @@ def train_on_answers(job: Job) -> None:
     else:
         lean.train(objective, model, pacer, lean.epochs(job.rows, job.encode, tokens), rate)
     pacer.finish()
-
-
-def affordable(validation: list[Any], speed: float, clock: Clock) -> list[Any]:
-    """As much of it as may be looked at; a row costs about half of what it does in training."""
-    tokens = 2 * speed * clock.left() * recipe.VALIDATION_TIME_SHARE
-    return validation[: clocks.affordable([item.tokens for item in validation], tokens)]
 
 
 def train_long(job: Job, objective: Any, model: Any, pacer: Pacer, tokens: int, rate: float) -> None:
@@ -187,13 +190,14 @@ def train_on_rewards(job: Job) -> None:
     objective = grpo.Earnings(
         writer, judge, Head(model, [answered(p.ids, p.ids) for p in prompts[:2]]), Reference(model)
     )
-    seconds = grpo.measure_step(writer, judge, prompts[: recipe.GROUPS])
-    held_out = (job.encode(job.held_out) or prompts)[: grpo.affordable(seconds / recipe.GROUPS, clock.left())]
-    clock.say(f"{len(prompts)} prompts, {len(held_out)} held out, {seconds:.1f} s a step's completions, {job.method}")
+    seconds = grpo.measure_group(writer, judge, prompts[: recipe.GROUPS])
+    held_out = (job.encode(job.held_out) or prompts)[: grpo.affordable(seconds, clock.left())]
+    clock.say(f"{len(prompts)} prompts, {len(held_out)} held out, {seconds:.2f} s for one's completions, {job.method}")
+    groups = grpo.groups_a_step(2 * seconds, clock.left())  # learning from completions takes about as long
     pacer = Pacer(clock, job.keeper, objective, model, held_out)
-    pacer.begin(grpo.most_steps(prompts), 1.5 * seconds, seconds * len(held_out) / recipe.GROUPS)
+    pacer.begin(grpo.most_steps(prompts, groups), 2 * seconds * groups, seconds * len(held_out))
     train = grpo.train_long if job.method.long else grpo.train_lean
-    train(objective, pacer, prompts, grpo.peak_rate(job.parameters, job.method.lora))
+    train(objective, pacer, prompts, groups, grpo.peak_rate(job.parameters, job.method.lora))
     pacer.finish()
     judge.stop()
 

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -191,7 +192,8 @@ class World:
 
     def value(self, kl_coefficient: float | None = None) -> float:
         """Of what lies in the output folder on hidden rows, by the evaluation itself; a refusal fails the test."""
-        bench = Bench(self.scratch, self.base)
+        scratch = Path(tempfile.mkdtemp(dir=self.scratch))
+        bench = Bench(scratch, self.base)
         for path in self.output.iterdir():
             if path.is_file():
                 (bench.checkpoint / path.name).write_bytes(path.read_bytes())

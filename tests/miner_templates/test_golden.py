@@ -117,7 +117,7 @@ def test_dpo(tiny: Path) -> None:
 def test_grpo(tiny: Path, earnings: Callable[[Run], grpo.Earnings]) -> None:
     run = Run(tiny, GRPO)
     objective = earnings(run)
-    grpo.train_lean(objective, Steps(), run.encode(run.rows), RATE)
+    grpo.train_lean(objective, Steps(), run.encode(run.rows), recipe.GROUPS, RATE)
     assert -objective.mean(run.held_out) == pytest.approx(EARNED, abs=0.02)
 
 
@@ -146,5 +146,5 @@ def test_dpo_by_trl(tiny: Path) -> None:
 def test_grpo_by_trl(tiny: Path, earnings: Callable[[Run], grpo.Earnings]) -> None:
     run = Run(tiny, GRPO)
     objective = earnings(run)
-    grpo.train_long(objective, Steps(), run.encode(run.rows), RATE)
+    grpo.train_long(objective, Steps(), run.encode(run.rows), recipe.GROUPS, RATE)
     assert -objective.mean(run.held_out) == pytest.approx(BY_TRL["grpo"], abs=0.02)

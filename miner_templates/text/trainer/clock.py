@@ -65,7 +65,7 @@ def plan(seconds: float, step_seconds: float, check_seconds: float, max_steps: i
 
 def rate_share(step: int, steps: int) -> float:
     """Learning rate of `step` (from 0) as a share of its peak: linear warm-up, then a cosine that ends at `steps`."""
-    warmup = max(recipe.FIRST_SAVE_STEP, round(steps * recipe.WARMUP_SHARE))
+    warmup = max(recipe.FIRST_CHECK_STEP, round(steps * recipe.WARMUP_SHARE))
     if step < warmup:
         return (step + 1) / warmup
     done = min(1.0, (step - warmup) / max(1, steps - warmup))
@@ -87,10 +87,10 @@ def batch_tokens(seconds: float, tokens_per_second: float) -> int:
     return int(min(max(wanted, recipe.MIN_BATCH_TOKENS), recipe.MAX_BATCH_TOKENS))
 
 
-def affordable(lengths: Sequence[int], tokens: float) -> int:
-    """How many of the first rows have no more than `tokens` together; MIN_VALIDATION_ROWS whatever they have."""
+def affordable(lengths: Sequence[int], tokens: float, least: int = recipe.MIN_VALIDATION_ROWS) -> int:
+    """How many of the first rows have no more than `tokens` together; `least` whatever they have."""
     fitting = sum(1 for total in accumulate(lengths) if total <= tokens)
-    return min(len(lengths), max(recipe.MIN_VALIDATION_ROWS, fitting))
+    return min(len(lengths), max(least, fitting))
 
 
 @dataclass(frozen=True)

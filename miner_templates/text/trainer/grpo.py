@@ -164,13 +164,13 @@ def tries(writer: Writer, judge: Judge, prompts: Sequence[Prompt]) -> list[Try]:
     return sorted(found, key=lambda each: each.tokens)
 
 
-def draws(prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
+def draws(prompts: Sequence[Prompt], groups: int) -> Iterator[list[Prompt]]:
     """The prompts of each step, without end."""
     chance, order = random.Random(recipe.SEED), list(prompts)
     while True:
         chance.shuffle(order)
-        for start in range(0, max(1, len(order) - recipe.GROUPS + 1), recipe.GROUPS):
-            yield order[start : start + recipe.GROUPS]
+        for start in range(0, max(1, len(order) - groups + 1), groups):
+            yield order[start : start + groups]
 
 
 def affordable(seconds: float, left: float) -> int:
@@ -179,24 +179,29 @@ def affordable(seconds: float, left: float) -> int:
     return max(recipe.MIN_REWARD_VALIDATION, min(recipe.MAX_VALIDATION_ROWS, fitting))
 
 
-def most_steps(prompts: Sequence[Prompt]) -> int:
-    return max(1, int(recipe.MAX_EPOCHS * len(prompts) / recipe.GROUPS))
+def groups_a_step(seconds: float, left: float) -> int:
+    """Prompts of one step, of which one takes `seconds`: fewer while steps are scarce."""
+    return max(1, min(recipe.GROUPS, int(left / seconds / recipe.MIN_REWARD_STEPS)))
+
+
+def most_steps(prompts: Sequence[Prompt], groups: int) -> int:
+    return max(1, int(recipe.MAX_EPOCHS * len(prompts) / groups))
 
 
 def peak_rate(parameters: float, lora: bool) -> float:
     return (recipe.GRPO_LORA_LEARNING_RATE if lora else recipe.GRPO_LEARNING_RATE) * by_size(parameters)
 
 
-def measure_step(writer: Writer, judge: Judge, prompts: Sequence[Prompt]) -> float:
-    """Seconds of writing and judging one group for each prompt."""
+def measure_group(writer: Writer, judge: Judge, prompts: Sequence[Prompt]) -> float:
+    """Seconds of writing and judging one group, some of them together."""
     began = time.monotonic()
     rewards_of(writer, judge, prompts)
-    return agree(time.monotonic() - began)
+    return agree(time.monotonic() - began) / len(prompts)
 
 
-def train_lean(objective: Earnings, pacer: Pacer, prompts: Sequence[Prompt], rate: float) -> None:
+def train_lean(objective: Earnings, pacer: Pacer, prompts: Sequence[Prompt], groups: int, rate: float) -> None:
     optimizer = lean.adamw(objective.writer.model)
-    for drawn in draws(prompts):
+    for drawn in draws(prompts, groups):
         batch = tries(objective.writer, objective.judge, drawn)
         if batch:
             lean.descend(objective, optimizer, batch, rate * pacer.rate_share)
@@ -204,7 +209,7 @@ def train_lean(objective: Earnings, pacer: Pacer, prompts: Sequence[Prompt], rat
             return
 
 
-def train_long(objective: Earnings, pacer: Pacer, prompts: Sequence[Prompt], rate: float) -> None:
+def train_long(objective: Earnings, pacer: Pacer, prompts: Sequence[Prompt], groups: int, rate: float) -> None:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
@@ -220,7 +225,7 @@ def train_long(objective: Earnings, pacer: Pacer, prompts: Sequence[Prompt], rat
 
     settings = GRPOConfig(
         **common(pacer, rate),
-        per_device_train_batch_size=recipe.GROUP * recipe.GROUPS,
+        per_device_train_batch_size=recipe.GROUP * groups,
         num_generations=recipe.GROUP,
         max_completion_length=objective.writer.most_tokens,
         loss_type="dr_grpo",

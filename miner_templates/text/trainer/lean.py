@@ -94,8 +94,8 @@ def probe_rates(
     for tried in [rate * factor for factor in recipe.PROBE_FACTORS]:
         optimizer, began = adamw(model), time.monotonic()
         for step, batch in enumerate(batches(), start=1):
-            descend(objective, optimizer, batch, tried * min(1.0, step / recipe.FIRST_SAVE_STEP))
-            if step == recipe.FIRST_SAVE_STEP and not keeper.saves:
+            descend(objective, optimizer, batch, tried * min(1.0, step / recipe.FIRST_CHECK_STEP))
+            if not keeper.saves:
                 keeper.offer(model)
             if agree(time.monotonic() - began) > seconds:
                 break

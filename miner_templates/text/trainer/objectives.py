@@ -1,5 +1,6 @@
 """What the evaluation measures, as a loss to descend and as the number that checkpoints are chosen by."""
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -65,6 +66,8 @@ class Objective:
     """A loss over items, and its mean over `units`."""
 
     head: Head
+    base_loss = math.inf
+    """The base's own, where it is known without a look."""
 
     def loss(self, batch: Sequence[Any]) -> torch.Tensor:
         """Summed over the batch."""
@@ -110,6 +113,8 @@ class Likelihood(Objective):
 
 class Preference(Objective):
     """DPO: -log sigmoid(β × how much more the model prefers the chosen answer than the base does), per pair."""
+
+    base_loss = math.log(2)
 
     def __init__(self, head: Head, reference: Reference) -> None:
         self.head, self.reference = head, reference

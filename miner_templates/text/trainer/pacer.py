@@ -20,7 +20,7 @@ class Pacer:
         self.clock, self.keeper, self.objective = clock, keeper, objective
         self.model, self.validation = model, validation
         self.average = Average(trainable(model))
-        self.done, self.next_check = 0, recipe.FIRST_SAVE_STEP
+        self.done, self.next_check = 0, recipe.FIRST_CHECK_STEP
 
     def begin(self, max_steps: int, step_seconds: float, check_seconds: float) -> None:
         """The steps start now; `step_seconds` and `check_seconds` are a first guess."""
@@ -36,6 +36,8 @@ class Pacer:
         """Call after each optimizer step. True: that was the last one."""
         self.done += 1
         self.average.update(self.steps)
+        if not self.keeper.saves:
+            self.keeper.offer(self.model)
         step_seconds = agree(time.monotonic() - self.began - self.all_checks) / self.done
         if not self.next_check <= self.done < self.steps:
             return self._plan(step_seconds).steps == 0

@@ -22,12 +22,13 @@ TARGET_STEPS = 400  # the batch grows once more steps than this would fit
 MICRO_TOKENS = 4096  # of one forward pass
 
 # ── Validation and saves ─────────────────────────────────────────────────────────────────────────────────────────────
-VALIDATION_SHARE = 0.05  # of the rows
+VALIDATION_SHARE = 0.05  # of the rows; of few rows a tenth, up to FEW_VALIDATION_ROWS
+FEW_VALIDATION_ROWS = 32
 MIN_VALIDATION_ROWS, MAX_VALIDATION_ROWS = 8, 256
 VALIDATION_TIME_SHARE = 0.02  # of the time, for one validation
 CHECK_SHARE = 0.1  # of the time: validations and saves on the way
 MAX_CHECKS = 20
-FIRST_SAVE_STEP = 4
+FIRST_CHECK_STEP = 4  # the first save is after the first step
 
 # ── The clock ────────────────────────────────────────────────────────────────────────────────────────────────────────
 LONG_CLOCK_SECONDS = 600.0  # from here on: learning-rate probe and TRL's trainers
@@ -39,6 +40,7 @@ TERM_SECONDS = 5.0  # what may be spent between SIGTERM and SIGKILL
 # ── Preferences (DPO) ────────────────────────────────────────────────────────────────────────────────────────────────
 DPO_BETA = 0.1  # the evaluation's
 DPO_RATE_SHARE = 0.3  # of the rate above
+DPO_VALIDATION_TIME_SHARE, DPO_MIN_VALIDATION = 0.05, 32  # pairs: a loss per pair is noisier than one per token
 DPO_MAX_EPOCHS = 3
 
 # ── Rewards (GRPO) ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -46,7 +48,8 @@ GRPO_LORA_RANK = 16
 GRPO_LEARNING_RATE = 5e-6  # peak, full fine-tuning of REFERENCE_PARAMETERS
 GRPO_LORA_LEARNING_RATE = 2e-5  # the same on adapters
 GROUP = 8  # completions of one prompt
-GROUPS = 4  # prompts of one step
+GROUPS = 4  # prompts of one step, fewer where only a few steps would fit
+MIN_REWARD_STEPS = 12
 MAX_PROMPT_TOKENS, MAX_NEW_TOKENS = 512, 256  # as in the evaluation
 REWARD_KL = 0.5  # what the evaluation takes off for each nat of KL to the base
 REWARD_VALIDATION_SHARE = 0.05  # of the time, for one validation

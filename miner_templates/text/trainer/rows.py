@@ -39,7 +39,8 @@ def split(rows: Sequence[Row], texts: Callable[[Row], tuple[str, ...]]) -> tuple
     seen = [Counter(column) for column in zip(*keys, strict=True)]
     alone = [number for number, key in enumerate(keys) if all(c[text] == 1 for c, text in zip(seen, key, strict=True))]
     random.Random(recipe.SEED).shuffle(alone)
-    held_out = alone[: min(recipe.MAX_VALIDATION_ROWS, math.ceil(len(rows) * recipe.VALIDATION_SHARE))]
+    wanted = max(math.ceil(len(rows) * recipe.VALIDATION_SHARE), min(recipe.FEW_VALIDATION_ROWS, len(rows) // 10))
+    held_out = alone[: min(recipe.MAX_VALIDATION_ROWS, wanted)]
     chosen = set(held_out)
     return [row for number, row in enumerate(rows) if number not in chosen], [rows[number] for number in held_out]
 

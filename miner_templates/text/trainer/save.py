@@ -47,6 +47,7 @@ class Keeper:
         """`slack`: a later checkpoint may look so much worse than the best and still take its place."""
         self.target, self.base, self.model_id, self.slack = target, base, model_id, slack
         self.best, self.saves = math.inf, 0
+        """The loss to beat: what is saved, or the base's own where that is known beforehand."""
 
     def offer(self, model: Any, loss: float = math.inf) -> bool:
         """Keep the model's weights if `loss` is the lowest yet; the first ones whatever it is."""
