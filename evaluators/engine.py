@@ -8,7 +8,7 @@ import gc
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from math import fsum
+from math import ceil, fsum
 from typing import TypeVar
 
 import torch
@@ -19,7 +19,7 @@ from evaluators.head import Head, token_nats, token_nats_and_kl
 from evaluators.live import LiveModel
 from evaluators.loading import Base
 from evaluators.machine import Device
-from evaluators.packing import Sample, groups, pack
+from evaluators.packing import Sample, groups, pack, stream_tokens
 
 T = TypeVar("T")
 Reader = Callable[[torch.Tensor, Sequence[int]], list[T]]
@@ -90,11 +90,19 @@ class Engine:
         """A result of each sample, in order. Raises PrerequisiteError when memory is too small for one alone."""
         done: dict[int, T] = {}
         while left := [member for member in range(len(samples)) if member not in done]:
-            together = list(groups(samples, left, self._budget if self._live.packed else 1))
+            together = list(groups(samples, left, self._tokens_together(samples, left)))
             futures = [self._pool.submit(self._read, samples, members, read) for members in together]
             if not self._collect(together, futures, done):
                 self._lower(max(map(len, together)))
         return [done[member] for member in range(len(samples))]
+
+    def _tokens_together(self, samples: Sequence[Sample], left: Sequence[int]) -> int:
+        """At most the budget; fewer where that gives every worker as many streams as the others."""
+        if not self._live.packed:
+            return 1
+        sizes = [stream_tokens(samples[member]) for member in left]
+        rounds = ceil(sum(sizes) / (self._budget * self._device.workers))
+        return min(self._budget, sum(sizes) // (rounds * self._device.workers) + max(sizes) // 2)
 
     def _read(self, samples: Sequence[Sample], members: Sequence[int], read: Reader[T]) -> list[T]:
         with torch.inference_mode():

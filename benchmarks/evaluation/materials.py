@@ -19,14 +19,14 @@ from evaluators.job import tree_sha256
 SHAPE = {
     "hidden_size": 256,
     "intermediate_size": 768,
-    "num_hidden_layers": 10,
+    "num_hidden_layers": 8,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "vocab_size": 16384,
     "max_position_embeddings": 512,
     "tie_word_embeddings": True,
 }
-"""12 million parameters; a third of them make logits, as in the smallest of today's bases."""
+"""10.5 million parameters; 40 % of them make logits, between Qwen 3 0.6B (26 %) and Gemma 3 270M (63 %)."""
 PROMPT, ANSWER = (8, 48), (4, 24)
 """Least and most words."""
 
