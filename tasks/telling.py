@@ -105,9 +105,7 @@ def tell_standings(result: RoundResult) -> None:
         }
         for s in result.standings
     ]
-    create_table_artifact(
-        rows, key=key_of("standings", result.round_id), description=f"Standings of {result.round_id}"
-    )
+    create_table_artifact(rows, key=key_of("standings", result.round_id), description=f"Standings of {result.round_id}")
     tell_event("god.round.closed", f"god.round.{result.round_id}")
 
 
