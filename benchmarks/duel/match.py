@@ -108,7 +108,7 @@ def _compare(challenge: DuelChallenge, root: Path, model_id: str, checkpoints: P
     measure = _ruler(challenge, root / "models" / model_id.replace("/", "--"))
     template, default = (_measured(measure, checkpoints / name) for name in ("template", "default"))
     ours, theirs = _value(template), _value(default)
-    name = "instruct with KL" if challenge.kl_coefficient else challenge.kind.value.removesuffix("Task").lower()
+    name = "instruct with KL" if challenge.kl_coefficient else challenge.kind.name.lower()
     if ours is None or theirs is None:
         gain = float("nan") if ours is theirs else float("inf") if theirs is None else float("-inf")
         return Gain(challenge.name, name, ours, theirs, gain, 0.0)
