@@ -16,12 +16,15 @@ from core.ports import Ports
 from core.tournament import EntryStatus, Round, TournamentKind, TournamentState
 from core.training import Attempt, Training, WorkStatus
 from gateways.settings import ChainSettings
+from gateways.wiring import use_ports
+from tasks.evaluations import load_examples
 from tests import builders
 from tests.flows.staging import KILLED, Stage, is_over
 from tests.tournament import states
 from tournament import weights
 from tournament.emission import classic
 from tournament.evidence import Evidence, tournament_evidence
+from tournament.results import Examples
 from tournament.rules import TournamentRules
 from tournament.title import title_gain
 
@@ -43,7 +46,7 @@ def check_result(ports: Ports, losses: states.Losses) -> None:
     """Rounds, title and weights are those of the pure rules for the recorded seed and these losses."""
     assert is_over(ports)
     state = the_tournament(ports)
-    played = _played(state, losses)
+    played = _played(state, losses, measured_rows(ports, state))
     assert [_members(round_) for round_ in state.rounds] == [_members(round_) for round_ in played.rounds]
     assert state.results == played.results
     assert state.tournament.title == played.tournament.title
@@ -67,11 +70,17 @@ def recorded(state: TournamentState) -> states.Losses:
     return lambda contestant, challenge: losses[training_id(ChallengeId(challenge), contestant)]
 
 
-def _played(state: TournamentState, losses: states.Losses) -> TournamentState:
+def measured_rows(ports: Ports, state: TournamentState) -> Examples:
+    """Per-example results, as they are stored."""
+    with use_ports(ports):
+        return load_examples.fn([e for e in state.evaluations if isinstance(e.outcome, Scored)])
+
+
+def _played(state: TournamentState, losses: states.Losses, examples: Examples) -> TournamentState:
     tournament, rules = state.tournament, TournamentRules.model_validate(state.tournament.rules)
     assert tournament.seed is not None
     opened = states.active(list(state.entries), rules, tournament.seed, champion=tournament.champion)
-    return states.play(opened, rules, losses)
+    return states.play(opened, rules, losses, examples=examples)
 
 
 def _members(round_: Round) -> list[tuple[str, tuple[Contestant, ...]]]:
