@@ -4,6 +4,8 @@ from core.challenge import ChallengeKind
 from core.errors import PrerequisiteError
 from core.value import sha256_hex
 from demo.base_model import Recipe, ensure, is_made
+from demo.datasets import RECIPES
+from demo.kinds import KIND_RECIPES
 from demo.library import modules
 from demo.stage import fill_hub
 from gateways.hub import FolderHub
@@ -71,7 +73,8 @@ def test_the_datasets_are_whole_for_the_hub_even_where_pretraining_fails(tmp_pat
     with pytest.raises(PrerequisiteError):
         fill_hub(tmp_path, lambda _: None)
     datasets = FolderHub(tmp_path).catalogue().datasets
-    assert [d.dataset_id for d in datasets] == ["stdlib-bodies", "stdlib-docstrings", "stdlib-signatures"]
+    recipes = (*RECIPES, *KIND_RECIPES)
+    assert [d.dataset_id for d in datasets] == sorted(recipe.dataset_id for recipe in recipes)
     for dataset in datasets:
         assert dataset.kind is ChallengeKind.INSTRUCT
         assert dataset.revision == sha256_hex((tmp_path / "datasets" / f"{dataset.dataset_id}.jsonl").read_bytes())
