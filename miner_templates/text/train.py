@@ -190,7 +190,7 @@ def train_on_rewards(job: Job) -> None:
     objective = grpo.Earnings(
         writer, judge, Head(model, [answered(p.ids, p.ids) for p in prompts[:2]]), Reference(model)
     )
-    seconds = grpo.measure_group(writer, judge, prompts[: recipe.GROUPS])
+    seconds = grpo.measure_group(writer, judge, prompts[: recipe.PROBED_PROMPTS])
     held_out = (job.encode(job.held_out) or prompts)[: grpo.affordable(seconds, clock.left())]
     clock.say(f"{len(prompts)} prompts, {len(held_out)} held out, {seconds:.2f} s for one's completions, {job.method}")
     groups = grpo.groups_a_step(2 * seconds, clock.left())  # learning from completions takes about as long

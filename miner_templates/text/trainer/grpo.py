@@ -165,8 +165,9 @@ def tries(writer: Writer, judge: Judge, prompts: Sequence[Prompt]) -> list[Try]:
 
 
 def draws(prompts: Sequence[Prompt], groups: int) -> Iterator[list[Prompt]]:
-    """The prompts of each step, without end."""
+    """The prompts of each step, without end; a single one first, so that there is soon something to save."""
     chance, order = random.Random(recipe.SEED), list(prompts)
+    yield order[:1]
     while True:
         chance.shuffle(order)
         for start in range(0, max(1, len(order) - groups + 1), groups):
