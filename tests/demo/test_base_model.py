@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from core.challenge import ChallengeKind
@@ -10,6 +12,7 @@ from demo.library import modules
 from demo.stage import fill_hub
 from gateways.hub import FolderHub
 
+TEXT = (ChallengeKind.CHAT, ChallengeKind.DPO, ChallengeKind.GRPO)
 TINY = Recipe(vocabulary=512, hidden=32, intermediate=64, layers=1, heads=2, positions=128, sequence=64, steps=2)
 
 
@@ -75,7 +78,7 @@ def test_the_datasets_are_whole_for_the_hub_even_where_pretraining_fails(tmp_pat
     datasets = FolderHub(tmp_path).catalogue().datasets
     recipes = (*RECIPES, *KIND_RECIPES)
     assert [d.dataset_id for d in datasets] == sorted(recipe.dataset_id for recipe in recipes)
+    assert Counter(dataset.kind for dataset in datasets) == {**dict.fromkeys(TEXT, 1), ChallengeKind.INSTRUCT: 3}
     for dataset in datasets:
-        assert dataset.kind is ChallengeKind.INSTRUCT
         assert dataset.revision == sha256_hex((tmp_path / "datasets" / f"{dataset.dataset_id}.jsonl").read_bytes())
         assert len(FolderHub(tmp_path).rows(dataset.dataset_id, dataset.revision)) == dataset.rows

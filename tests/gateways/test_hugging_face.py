@@ -268,7 +268,7 @@ def test_the_endpoint_of_the_environment_is_honoured(endpoint: str, tmp_path: Pa
     )
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path],
-        env={**os.environ, "HF_ENDPOINT": endpoint},
+        env={**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_ETAG_TIMEOUT": "60", "HF_HUB_DOWNLOAD_TIMEOUT": "60"},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
