@@ -60,6 +60,14 @@ def small() -> SmallHub:
     return hub
 
 
+@pytest.fixture(autouse=True)
+def _online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine may be told to stay offline, and `evaluators`, once imported, are."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+
+
 @pytest.fixture
 def endpoint(small: SmallHub) -> Iterator[str]:
     with serving(small.respond) as address:
