@@ -34,7 +34,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         type=kinds_of,
         default=(),
         metavar="KIND,…",
-        help=f"kinds of challenges, the first for the group round: {','.join(KINDS)} (default: instruct alone)",
+        help=f"kinds of challenges, the first for the group round: {','.join(KINDS)}; "
+        "instruct then counts the KL to the base (default: instruct alone, without it)",
     )
     return parser.parse_args(arguments)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from core.challenge import ChallengePlan
 from core.errors import Fault
 from core.ids import Contestant, Hotkey, TournamentId
 from core.tournament import (
@@ -60,7 +61,7 @@ class RoundSummary(Frozen):
     number: int
     type: RoundType
     challenges: tuple[str, ...]
-    """What was set: `<challenge id>: <dataset>`."""
+    """What was set: `<challenge id>: <dataset>`, and what the KL counts where it does."""
     standings: tuple[Standing, ...]
 
 
@@ -207,14 +208,17 @@ def _rounds(state: TournamentState) -> list[RoundSummary]:
             number=result.number,
             type=plans[result.number].type,
             challenges=tuple(
-                f"{challenge.challenge_id}: {challenge.dataset.dataset_id}"
-                for group in plans[result.number].groups
-                for challenge in group.challenges
+                _set(challenge) for group in plans[result.number].groups for challenge in group.challenges
             ),
             standings=result.standings,
         )
         for result in state.results
     ]
+
+
+def _set(challenge: ChallengePlan) -> str:
+    beside = f" with {challenge.kl_coefficient:g} × KL" if challenge.kl_coefficient else ""
+    return f"{challenge.challenge_id}: {challenge.dataset.dataset_id}{beside}"
 
 
 def _missing(

@@ -130,7 +130,8 @@ def _plan(
 ) -> ChallengePlan:
     """Everything of it is drawn under its label: its name, and for a replacement its number.
 
-    Only whether its model is a big one is always drawn under its name: a replacement's is of like size.
+    Only whether its model is a big one, and whether it counts the KL, are always drawn under its name: a replacement is
+    like what it replaces.
     """
     dataset = _pick_dataset(label, kind, seed, rules, catalogue)
     return ChallengePlan(
@@ -140,11 +141,22 @@ def _plan(
         model=_pick_model(label, _model_range(id_, type_, seed, rules), seed, catalogue),
         dataset=dataset,
         training_seconds=_training_seconds(label, type_, dataset.rows, seed, rules),
+        kl_coefficient=_kl_coefficient(id_, kind, seed, rules),
     )
 
 
+def _kl_coefficient(id_: ChallengeId, kind: ChallengeKind, seed: str, rules: TournamentRules) -> float | None:
+    if rules.kl is None or kind is not ChallengeKind.INSTRUCT:
+        return None
+    return float(rules.kl.coefficient) if _happens(seed, f"{id_}:kl", rules.kl.share) else None
+
+
+def _happens(seed: str, label: str, chance: Decimal) -> bool:
+    return Decimal(number(seed, label, SCALE)) / SCALE < chance
+
+
 def _model_range(id_: ChallengeId, type_: RoundType, seed: str, rules: TournamentRules) -> Parameters:
-    is_big = Decimal(number(seed, f"{id_}:big", SCALE)) / SCALE < rules.big_model_share
+    is_big = _happens(seed, f"{id_}:big", rules.big_model_share)
     return rules.big_models if type_ is RoundType.TITLE and is_big else rules.models[type_]
 
 

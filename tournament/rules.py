@@ -100,6 +100,15 @@ class Pairs(Frozen):
     """A pair is decided when its mean gain is so many standard errors from 0."""
 
 
+class KlRule(Frozen):
+    """Which instruct challenges count the KL to the base beside the loss, and for how much."""
+
+    share: Share
+    """Chance of each of them."""
+    coefficient: Annotated[Decimal, Field(gt=0)]
+    """Nats of loss that a nat of KL counts for."""
+
+
 class PoolEmission(Frozen):
     """Constants of the `classic` emission policy for one kind."""
 
@@ -193,6 +202,8 @@ class TournamentRules(Frozen):
         (ChallengeKind.INSTRUCT,) * 2 + (ChallengeKind.DPO,) * 2 + (ChallengeKind.GRPO,) * 2
     )
     """Of the title's challenges, in their order; a longer match begins again."""
+    kl: KlRule | None = None
+    """None: no challenge counts the KL."""
     models: dict[RoundType, Parameters] = {
         RoundType.GROUP: (100_000_000, 4_000_000_000),
         RoundType.KNOCKOUT: (100_000_000, 12_000_000_000),
@@ -250,6 +261,7 @@ IMAGE_PROGRAMME = {
     "group_kind": ChallengeKind.IMAGE,
     "knockout_kinds": {ChallengeKind.IMAGE: Decimal(1)},
     "title_kinds": (ChallengeKind.IMAGE,) * 6,
+    "kl": None,
     "minimum_rows": 10,
     "hours": (HoursBand(most_rows=1_000_000, least=1, most=2),),
     "group_seconds": 3600.0,
@@ -275,6 +287,7 @@ CALIBRATED_TEXT = TournamentRules(
     group_advance=4,
     pairs=Pairs(deciders=1, clearance=Decimal("0.5")),
     title_kinds=(ChallengeKind.INSTRUCT, ChallengeKind.GRPO, ChallengeKind.DPO),
+    kl=KlRule(share=Decimal("0.2"), coefficient=Decimal("0.1")),
     big_model_share=Decimal("0.1"),
     emission=PodiumEmission(anchor=Decimal("0.35")),
 )
@@ -301,8 +314,15 @@ DEMO = TournamentRules(
     emission=PoolEmission(base=Decimal("0.15"), most=Decimal("0.60")),
 )
 
-DEMO_KINDS = DEMO.model_copy(update={"name": "demo-kinds/1", "test_most": 40, "evaluation_seconds": 900.0})
-"""The demo with other kinds of challenges: GRPO's generations take longer, so that fewer rows are measured."""
+DEMO_KINDS = DEMO.model_copy(
+    update={
+        "name": "demo-kinds/1",
+        "kl": KlRule(share=Decimal(1), coefficient=Decimal("0.1")),
+        "test_most": 40,
+        "evaluation_seconds": 900.0,
+    }
+)
+"""The demo with other kinds of challenges, instruct with the KL; few test rows, for GRPO's generations take long."""
 
 NAMED: dict[str, dict[TournamentKind, TournamentRules]] = {
     "calibrated": {TournamentKind.TEXT: CALIBRATED_TEXT, TournamentKind.IMAGE: CALIBRATED_IMAGE},

@@ -53,6 +53,19 @@ def test_the_champions_own_refused_entry_is_not_told_twice():
     assert [e.hotkey for e in summary.entrants].count(champion.hotkey) == 1
 
 
+def test_where_the_kl_counts_a_challenge_says_so():
+    state = finished()
+    first = state.rounds[0]
+    (group,) = first.plan.groups
+    counted = tuple(plan.model_copy(update={"kl_coefficient": 0.1}) for plan in group.challenges)
+    groups = (group.model_copy(update={"challenges": counted}),)
+    plan = first.plan.model_copy(update={"groups": groups})
+    rounds = (first.model_copy(update={"plan": plan}), *state.rounds[1:])
+    told = summary_of(state.model_copy(update={"rounds": rounds})).rounds
+    assert all(each.endswith(" with 0.1 × KL") for each in told[0].challenges) and told[0].challenges
+    assert not any("KL" in each for each in told[1].challenges)
+
+
 def test_a_whole_demo_is_complete():
     summary = summary_of()
     assert (summary.complete, summary.missing) == (True, ())

@@ -9,7 +9,7 @@ from core.challenge import Catalogue, ChallengeKind
 from core.ids import CHAMPION
 from core.tournament import RoundType
 from tests import builders
-from tests.tournament.states import CATALOGUE, active, with_round
+from tests.tournament.states import CATALOGUE, active, all_of, with_round
 from tournament.programme import draw_round, replacement
 from tournament.rules import (
     CALIBRATED_TEXT,
@@ -17,6 +17,7 @@ from tournament.rules import (
     DEMO,
     NAMED,
     HoursBand,
+    KlRule,
     PooledTitle,
     TournamentRules,
     named,
@@ -102,6 +103,51 @@ def test_a_replacement_of_any_challenge_has_its_kind_and_a_model_of_like_size(se
         plan = replacement(state, challenge.challenge_id, CLASSIC_TEXT, WIDE)
         assert (plan.kind, plan.replacement) == (challenge.plan.kind, 1) and plan.seed != challenge.plan.seed
         assert abs(plan.model.parameters / challenge.plan.model.parameters - 1) <= 0.2
+
+
+def with_kl(share: str) -> TournamentRules:
+    kl = KlRule(share=Decimal(share), coefficient=Decimal("0.1"))
+    return all_of(ChallengeKind.INSTRUCT, CALIBRATED_TEXT).model_copy(update={"kl": kl})
+
+
+@pytest.mark.parametrize("share", ["0", "0.2", "0.5", "1"])
+def test_so_many_instruct_challenges_count_the_kl_as_the_rules_say(share):
+    rules = with_kl(share)
+    drawn = [plan.kl_coefficient for i in range(400) for plan in plans(1, f"{i:064x}", rules)[1]]
+    assert set(drawn) <= {None, 0.1} and len(drawn) == 1200
+    off = abs(sum(counted is not None for counted in drawn) / 1200 - float(share))
+    assert off <= (0.04 if share in ("0.2", "0.5") else 0)
+
+
+def test_the_calibrated_rules_count_the_kl_in_a_fifth_and_the_classic_ones_never():
+    assert KlRule(share=Decimal("0.2"), coefficient=Decimal("0.1")) == CALIBRATED_TEXT.kl
+    assert CLASSIC_TEXT.kl is None
+
+
+@given(seeds, st.sampled_from([1, 3, 8, 20]))
+def test_the_kl_changes_nothing_else_of_a_draw_and_no_other_kind_counts_it(seed, entrants):
+    mixed = CALIBRATED_TEXT.model_copy(update={"kl": with_kl("1").kl})
+    _, plain = plans(entrants, seed, mixed.model_copy(update={"kl": None}))
+    _, drawn = plans(entrants, seed, mixed)
+    assert [plan.model_copy(update={"kl_coefficient": None}) for plan in drawn] == plain
+    assert all((plan.kl_coefficient is not None) == (plan.kind is ChallengeKind.INSTRUCT) for plan in drawn)
+
+
+def test_big_models_and_the_kl_are_drawn_apart():
+    rules = with_kl("0.5")
+    drawn = [plan for i in range(100) for plan in plans(1, f"{i:064x}", rules)[1]]
+    big = [plan for plan in drawn if plan.model.parameters > 12 * 10**9]
+    assert 0 < sum(plan.kl_coefficient is not None for plan in big) < len(big)
+
+
+@given(seeds)
+def test_a_replacement_counts_the_kl_where_what_it_replaces_does(seed):
+    rules = with_kl("0.5")
+    state = active(builders.entries(1), rules, seed)
+    state = with_round(state, draw_round(state, 1, rules, WIDE))
+    for challenge in state.challenges:
+        again = replacement(state, challenge.challenge_id, rules, WIDE)
+        assert again.kl_coefficient == challenge.plan.kl_coefficient
 
 
 def test_a_replacement_has_another_dataset_where_there_is_one():
