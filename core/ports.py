@@ -150,7 +150,12 @@ class Evaluations(Protocol):
 
     def dispatched(self, evaluation_id: EvaluationId) -> int: ...
 
-    def begin(self, evaluation_id: EvaluationId, lease: Lease) -> Attempt: ...
+    def begin(self, evaluation_id: EvaluationId, lease: Lease, most: int = 1) -> list[Attempt]:
+        """Take it, and with it up to `most` - 1 others of its challenge and purpose that wait, for one container run.
+
+        Only those share a run that no counted attempt has failed. Goes on with the run that has no end, with exactly
+        those in it. Returns the run's open attempts, its owner's last; raises as a training's does.
+        """
 
     def started(self, evaluation_id: EvaluationId, token: int, started_at: datetime) -> None: ...
 

@@ -29,6 +29,8 @@ class Attempt(Frozen):
     instance: str
     slot: str | None = None
     """Resource name of its first slot."""
+    shared_run: str | None = None
+    """Name of the container run of another evaluation, which measures this one as well."""
     begun_at: datetime
     """When the attempt was claimed."""
     started_at: datetime | None = None
@@ -44,7 +46,12 @@ class Attempt(Frozen):
     @property
     def run_name(self) -> str:
         """Name of its container run."""
-        return f"{self.subject_id}-a{self.number}"
+        return self.shared_run or f"{self.subject_id}-a{self.number}"
+
+    @property
+    def run_owner(self) -> str:
+        """The training or evaluation that its container run is named after, and that holds the slot."""
+        return self.run_name.rpartition("-a")[0]
 
 
 class AttemptEnd(Frozen):

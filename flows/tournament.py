@@ -19,7 +19,7 @@ from tasks.chain import await_block, current_block
 from tasks.challenges import catalogue
 from tasks.contestants import carry
 from tasks.dispatch import DispatchExhaustedError, start_flow
-from tasks.leases import lease
+from tasks.leases import exclusion
 from tasks.telling import tell_bracket, tell_event, tell_standings, tell_title
 from tasks.tournaments import (
     cancel_tournament,
@@ -48,15 +48,13 @@ from tournament.programme import UnservedError, draw_round, replacement
 from tournament.rounds import last_result
 from tournament.rules import TournamentRules
 
-LEASE_SECONDS = 30 * 24 * 3600.0
-
 
 @flow(name="run-tournament", flow_run_name="tournament-{tournament_id}")
 def run_tournament(tournament_id: str) -> None:
     """Carry a tournament to its end; killed at any line, it can simply be run again. A second start gives way."""
     id_ = TournamentId(tournament_id)
     try:
-        with lease(id_, slots=0, seconds=LEASE_SECONDS):
+        with exclusion(id_):
             play(id_)
     except LeaseHeldError as held:
         get_run_logger().info("another flow run carries tournament %s: %s", id_, held)

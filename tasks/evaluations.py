@@ -1,6 +1,8 @@
 """Evaluation rows: request, load, begin, end, record; and reading what the evaluator wrote."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +26,7 @@ from core.ids import ChallengeId, EvaluationId, TrainingId
 from core.training import Attempt, AttemptEnd
 from core.value import canonical_json, sha256_hex
 from gateways.wiring import ports, settings
-from tasks.artifacts import cache_folder
+from tasks.artifacts import cache_folder, staging
 from tasks.retrying import EFFECT
 
 PER_EXAMPLE = "per_example.jsonl"
@@ -51,12 +53,14 @@ def request_evaluation(
 
 
 @task(task_run_name="begin-{evaluation_id}", **EFFECT)
-def begin_evaluation(evaluation_id: EvaluationId, lease: Lease) -> Attempt:
-    return ports().evaluations.begin(evaluation_id, lease)
+def begin_evaluations(evaluation_id: EvaluationId, lease: Lease, most: int) -> list[Attempt]:
+    """It, and those that its container run measures with it."""
+    return ports().evaluations.begin(evaluation_id, lease, most)
 
 
-def evaluation_started(evaluation_id: EvaluationId, token: int, started_at: datetime) -> None:
-    ports().evaluations.started(evaluation_id, token, started_at)
+def evaluations_started(evaluation_ids: Sequence[EvaluationId], token: int, started_at: datetime) -> None:
+    for evaluation_id in evaluation_ids:
+        ports().evaluations.started(evaluation_id, token, started_at)
 
 
 @task(task_run_name="end-attempt-{evaluation_id}", **EFFECT)
@@ -89,8 +93,13 @@ def write_spec(spec: EvaluationSpec) -> Path:
 
 
 @task(task_run_name="read-report-{spec.evaluation_id}", **EFFECT)
-def read_report(spec: EvaluationSpec, output: Path) -> EvaluationReport | str:
-    """The report that answers the spec, or what is wrong with it."""
+def read_report(spec: EvaluationSpec, outputs: Path) -> EvaluationReport | str:
+    """The report that answers the spec, or what is wrong with it.
+
+    Args:
+        outputs: Of the container run, with a folder for each evaluation.
+    """
+    output = outputs / spec.evaluation_id
     try:
         report = EvaluationReport.model_validate_json((output / "report.json").read_bytes())
     except FileNotFoundError:
@@ -110,10 +119,12 @@ def _has_examples(output: Path, outcome: Scored) -> bool:
 
 
 @task(task_run_name="put-report-{spec.evaluation_id}", **EFFECT)
-def put_report(spec: EvaluationSpec, output: Path) -> ArtifactRef:
+def put_report(spec: EvaluationSpec, outputs: Path) -> ArtifactRef:
     """Store spec, report and per-example results: what a stranger needs beside model and test set."""
-    (output / "spec.json").write_bytes(canonical_json(spec))
-    return ports().artifacts.put_tree(ArtifactKind.REPORT, output)
+    with tempfile.TemporaryDirectory(dir=staging()) as folder:
+        report = shutil.copytree(outputs / spec.evaluation_id, Path(folder, "report"), symlinks=True)
+        (report / "spec.json").write_bytes(canonical_json(spec))
+        return ports().artifacts.put_tree(ArtifactKind.REPORT, report)
 
 
 @task(**EFFECT)

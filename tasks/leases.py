@@ -19,7 +19,7 @@ from tasks.retrying import EFFECT
 HEARTBEATS = 6
 """So many are missed before a holder is dead and a successor may take over."""
 WAIT_SECONDS = 0.25
-PRESENCE_SECONDS = 30 * 24 * 3600.0
+EXCLUSION_SECONDS = 30 * 24 * 3600.0
 
 
 @task(task_run_name="lease-for-{owner}", **EFFECT)
@@ -76,9 +76,14 @@ def lease(owner: str, slots: int, seconds: float) -> Iterator[Lease]:
         release_lease(held)
 
 
+def exclusion(owner: str) -> AbstractContextManager[Lease]:
+    """Keep others out for as long as this flow run lives."""
+    return lease(owner, slots=0, seconds=EXCLUSION_SECONDS)
+
+
 def presence(subject: str) -> AbstractContextManager[Lease]:
     """Show that a living flow run works for `subject`, also while it fetches, builds or waits for a slot."""
-    return lease(presence_of(subject), slots=0, seconds=PRESENCE_SECONDS)
+    return exclusion(presence_of(subject))
 
 
 def presence_of(subject: str) -> str:
@@ -88,6 +93,15 @@ def presence_of(subject: str) -> str:
 def is_alive(subject: str) -> bool:
     """Some living flow run works for it."""
     return not {subject, presence_of(subject)}.isdisjoint(ports().leases.live_owners(stale_seconds()))
+
+
+def wait_for_turn(owner: str, subject: str) -> bool:
+    """Wait while a living flow run excludes others for `owner`; False when `subject` has its outcome."""
+    while not has_outcome(subject):
+        if owner not in ports().leases.live_owners(stale_seconds()):
+            return True
+        time.sleep(WAIT_SECONDS)
+    return False
 
 
 def _holder() -> str:

@@ -35,17 +35,17 @@ class _Desk(Generic[WorkId, Work]):
         self._write(work_id, "dispatched", dispatches=dispatches, dispatched_at=self._world.clock())
         return dispatches
 
-    def begin(self, work_id: WorkId, lease: Lease) -> Attempt:
+    def begin(self, work_id: WorkId, lease: Lease, shared_run: str | None = None) -> Attempt:
         work = self._unfinished(work_id)
         newest = self._world.work_tokens.get(work_id, 0)
         if lease.token < newest:
             raise StaleStateError(f"{self._noun} {work_id} was taken under token {newest}; {lease.token} is outdated")
-        attempt = _open_attempt(work)
+        attempt = open_attempt(work)
         if attempt is not None and (lease.token, work.status) == (newest, WorkStatus.RUNNING):
             return attempt
         attempts = work.attempts
         if attempt is None:
-            attempt = self._next_attempt(work_id, work, lease)
+            attempt = self._next_attempt(work_id, work, lease, shared_run)
             attempts = (*attempts, attempt)
         self._world.work_tokens[work_id] = lease.token
         self._write(work_id, "begun", number=attempt.number, status=WorkStatus.RUNNING, attempts=attempts)
@@ -53,7 +53,7 @@ class _Desk(Generic[WorkId, Work]):
 
     def started(self, work_id: WorkId, token: int, started_at: datetime) -> None:
         work = self._guarded(work_id, token)
-        attempt = _open_attempt(work)
+        attempt = open_attempt(work)
         if attempt is None or attempt.started_at not in {None, started_at}:
             raise StaleStateError(f"{self._noun} {work_id} has no attempt that could start at {started_at}")
         if attempt.started_at is None:
@@ -92,18 +92,19 @@ class _Desk(Generic[WorkId, Work]):
             raise StaleStateError(f"{self._noun} {work_id} is held under token {newest}, not {token}: write nothing")
         return work
 
-    def _next_attempt(self, work_id: WorkId, work: Work, lease: Lease) -> Attempt:
+    def _next_attempt(self, work_id: WorkId, work: Work, lease: Lease, shared_run: str | None) -> Attempt:
         slot = lease.slots[0] if lease.slots else None
         return Attempt(
             subject_id=work_id,
             number=len(work.attempts) + 1,
             instance=slot.instance if slot else "",
             slot=slot.resource if slot else None,
+            shared_run=shared_run,
             begun_at=self._world.clock(),
         )
 
     def _end_open(self, work_id: WorkId, work: Work, end: AttemptEnd | None) -> tuple[Attempt, ...]:
-        attempt = _open_attempt(work)
+        attempt = open_attempt(work)
         if attempt is None:
             if end is not None:
                 raise StaleStateError(f"{self._noun} {work_id} has no open attempt that could end")
@@ -118,10 +119,14 @@ class _Desk(Generic[WorkId, Work]):
         self._world.log(f"{self._noun}:{work_id}", event, **details)
 
 
-def _open_attempt(work: Training | Evaluation) -> Attempt | None:
+def open_attempt(work: Training | Evaluation) -> Attempt | None:
     """An attempt is open until it has an end; only the newest can be."""
     newest = work.attempts[-1] if work.attempts else None
     return newest if newest is not None and newest.ended_at is None else None
+
+
+def _has_failed(work: Evaluation) -> bool:
+    return any(past.ended_at is not None for past in work.attempts if past.number >= work.counted_from)
 
 
 def _ended(attempt: Attempt, end: AttemptEnd) -> Attempt:
@@ -199,8 +204,29 @@ class MemoryEvaluations:
     def dispatched(self, evaluation_id: EvaluationId) -> int:
         return self._desk.dispatched(evaluation_id)
 
-    def begin(self, evaluation_id: EvaluationId, lease: Lease) -> Attempt:
-        return self._desk.begin(evaluation_id, lease)
+    def begin(self, evaluation_id: EvaluationId, lease: Lease, most: int = 1) -> list[Attempt]:
+        is_new = open_attempt(self.load(evaluation_id)) is None
+        run = self._desk.begin(evaluation_id, lease).run_name
+        for other in self._waiting_with(evaluation_id)[: most - 1] if is_new else []:
+            self._desk.begin(other, lease, run)
+        return [self._desk.begin(member, lease) for member in self._in_run(run)]
+
+    def _waiting_with(self, evaluation_id: EvaluationId) -> list[EvaluationId]:
+        """Of its challenge and purpose, in the queue; none where one of the two has a failed attempt that counts."""
+        mine = self.load(evaluation_id)
+        alike = (
+            other
+            for other in self._world.evaluations.values()
+            if (other.challenge_id, other.purpose) == (mine.challenge_id, mine.purpose)
+            and other.status is WorkStatus.QUEUED
+        )
+        return sorted(other.evaluation_id for other in alike if not _has_failed(mine) and not _has_failed(other))
+
+    def _in_run(self, run_name: str) -> list[EvaluationId]:
+        """With an open attempt in this container run; the one that it is named after comes last."""
+        opened = ((e.evaluation_id, open_attempt(e)) for e in self._world.evaluations.values())
+        members = [(a.shared_run is None, id_) for id_, a in opened if a is not None and a.run_name == run_name]
+        return [id_ for _, id_ in sorted(members)]
 
     def started(self, evaluation_id: EvaluationId, token: int, started_at: datetime) -> None:
         self._desk.started(evaluation_id, token, started_at)

@@ -39,8 +39,17 @@ class PostgresEvaluations:
     def dispatched(self, evaluation_id: EvaluationId) -> int:
         return self._life.dispatched(evaluation_id)
 
-    def begin(self, evaluation_id: EvaluationId, lease: Lease) -> Attempt:
-        return self._life.begin(evaluation_id, lease)
+    def begin(self, evaluation_id: EvaluationId, lease: Lease, most: int = 1) -> list[Attempt]:
+        with self._database.transaction() as transaction:
+            self._life.unfinished(transaction, evaluation_id)
+            is_new = self._life.open_attempt(transaction, evaluation_id) is None
+            run = self._life.take(transaction, evaluation_id, lease).run_name
+            if is_new:
+                values = {"evaluation_id": evaluation_id, "most": most - 1}
+                for row in transaction.execute(_SQL["waiting_with"], values).fetchall():
+                    self._life.take(transaction, row["evaluation_id"], lease, run)
+            members = transaction.execute(_SQL["in_run"], {"run_name": run}).fetchall()
+            return [self._life.take(transaction, row["evaluation_id"], lease) for row in members]
 
     def started(self, evaluation_id: EvaluationId, token: int, started_at: datetime) -> None:
         self._life.started(evaluation_id, token, started_at)

@@ -42,31 +42,32 @@ class WorkLife:
 
     def dispatched(self, work_id: str) -> int:
         with self._database.transaction() as transaction:
-            self._unfinished(transaction, work_id)
+            self.unfinished(transaction, work_id)
             count = int(transaction.execute(self._sql["dispatched"], {"id": work_id}).fetchall()[0]["dispatches"])
             self.log(transaction, work_id, "dispatched", dispatches=count)
             return count
 
     def begin(self, work_id: str, lease: Lease) -> Attempt:
         with self._database.transaction() as transaction:
-            work = self._unfinished(transaction, work_id)
-            if lease.token < work["token"]:
-                raise StaleStateError(
-                    f"{self._noun} {work_id} was taken under token {work['token']} since {lease.token}"
-                )
-            attempt = self._open_attempt(transaction, work_id)
-            if attempt and (work["status"], work["token"]) == (WorkStatus.RUNNING, lease.token):
-                return attempt
-            transaction.execute(self._sql["take"], {"id": work_id, "token": lease.token})
-            attempt = attempt or self._next_attempt(transaction, work_id, lease)
-            details = {"attempt": attempt.number, "token": lease.token, "holder": lease.holder}
-            self.log(transaction, work_id, "begun", **details)
+            return self.take(transaction, work_id, lease)
+
+    def take(self, transaction: Transaction, work_id: str, lease: Lease, shared_run: str | None = None) -> Attempt:
+        """Go on with the attempt that has no end, or open the next one, in a run of its own or a shared one."""
+        work = self.unfinished(transaction, work_id)
+        if lease.token < work["token"]:
+            raise StaleStateError(f"{self._noun} {work_id} was taken under token {work['token']} since {lease.token}")
+        attempt = self.open_attempt(transaction, work_id)
+        if attempt and (work["status"], work["token"]) == (WorkStatus.RUNNING, lease.token):
             return attempt
+        transaction.execute(self._sql["take"], {"id": work_id, "token": lease.token})
+        attempt = attempt or self._next_attempt(transaction, work_id, lease, shared_run)
+        self.log(transaction, work_id, "begun", attempt=attempt.number, token=lease.token, holder=lease.holder)
+        return attempt
 
     def started(self, work_id: str, token: int, started_at: datetime) -> None:
         with self._database.transaction() as transaction:
             self.guard(transaction, work_id, token)
-            attempt = self._open_attempt(transaction, work_id)
+            attempt = self.open_attempt(transaction, work_id)
             if attempt is None or attempt.started_at not in {None, started_at}:
                 raise StaleStateError(f"{self._noun} {work_id} has no attempt that could start at {started_at}")
             if attempt.started_at is None:
@@ -84,7 +85,7 @@ class WorkLife:
 
     def close_attempt(self, transaction: Transaction, work_id: str, end: AttemptEnd | None) -> int | None:
         """End the open attempt and return its number. Raises StaleStateError when there is an end but no attempt."""
-        attempt = self._open_attempt(transaction, work_id)
+        attempt = self.open_attempt(transaction, work_id)
         if attempt is None:
             if end is not None:
                 raise StaleStateError(f"{self._noun} {work_id} has no open attempt that could end")
@@ -120,7 +121,8 @@ class WorkLife:
             raise StaleStateError(f"there is no {self._noun} {work_id}")
         return row
 
-    def _unfinished(self, transaction: Transaction, work_id: str) -> DictRow:
+    def unfinished(self, transaction: Transaction, work_id: str) -> DictRow:
+        """Lock the row. Raises StaleStateError when it is done."""
         work = self._row(transaction, self._sql["lock"], work_id)
         if work["status"] == WorkStatus.DONE:
             raise StaleStateError(f"{self._noun} {work_id} is done; its result stands")
@@ -130,14 +132,14 @@ class WorkLife:
         row = transaction.execute(self._sql["newest_attempt"], {"id": work_id}).fetchone()
         return read(Attempt, row) if row else None
 
-    def _open_attempt(self, transaction: Transaction, work_id: str) -> Attempt | None:
+    def open_attempt(self, transaction: Transaction, work_id: str) -> Attempt | None:
         newest = self._newest_attempt(transaction, work_id)
         return newest if newest and newest.ended_at is None else None
 
-    def _next_attempt(self, transaction: Transaction, work_id: str, lease: Lease) -> Attempt:
+    def _next_attempt(self, transaction: Transaction, work_id: str, lease: Lease, shared_run: str | None) -> Attempt:
         slot = lease.slots[0] if lease.slots else None
         place = {"instance": slot.instance if slot else "", "slot": slot.resource if slot else None}
-        values = {"id": work_id, "token": lease.token} | place
+        values = {"id": work_id, "token": lease.token, "shared_run": shared_run} | place
         return read(Attempt, transaction.execute(self._sql["open_attempt"], values).fetchall()[0])
 
     def _ended_so(self, transaction: Transaction, work_id: str, end: AttemptEnd) -> bool:

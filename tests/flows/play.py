@@ -45,7 +45,14 @@ def _train(spec: ContainerSpec, output: Path) -> Ending:
 
 def _evaluate(spec: ContainerSpec, output: Path) -> Ending:
     mounts = {mount.target: Path(mount.source) for mount in spec.inputs}
-    asked = EvaluationSpec.model_validate_json(mounts["/job/spec.json"].read_bytes())
+    for folder in spec.command:
+        asked = EvaluationSpec.model_validate_json(mounts[f"{folder}/spec.json"].read_bytes())
+        _answer(asked, mounts, output / Path(asked.outputs).name)
+    return Ending.FINISHED
+
+
+def _answer(asked: EvaluationSpec, mounts: dict[str, Path], output: Path) -> None:
+    output.mkdir()
     behaviour = (mounts[asked.checkpoint] / "model.safetensors").read_text()
     outcome: Scored | Refused = Refused(reason="not a fine-tune: the weights are the base model's")
     if behaviour != "base":
@@ -61,7 +68,6 @@ def _evaluate(spec: ContainerSpec, output: Path) -> Ending:
         outcome = Scored(value=float(behaviour), weight=len(rows), rows=len(rows), per_example_sha256=sha256_hex(lines))
     report = EvaluationReport(spec_sha256=sha256_hex(canonical_json(asked)), outcome=outcome)
     (output / "report.json").write_bytes(canonical_json(report))
-    return Ending.FINISHED
 
 
 class ImageIsTree(MemoryCompute):

@@ -56,7 +56,7 @@ def evaluation_work(stores: Stores, training: TrainingId) -> Work:
         subject=f"evaluation:{name}",
         load=lambda: port.load(name),
         dispatched=lambda: port.dispatched(name),
-        begin=lambda lease: port.begin(name, lease),
+        begin=lambda lease: port.begin(name, lease)[-1],
         started=lambda token, at: port.started(name, token, at),
         end_attempt=lambda token, end: port.end_attempt(name, token, end),
         record=lambda token, end: port.record(name, token, end, builders.scored(), builders.report()),

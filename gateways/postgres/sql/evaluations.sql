@@ -9,6 +9,28 @@ SELECT %(subject)s || '-e' || next.number, %(subject)s, next.number,
   FROM (SELECT coalesce(max(number), 0) + 1 AS number FROM evaluations WHERE subject = %(subject)s) AS next
 RETURNING *;
 
+-- name: waiting_with
+-- Of its challenge and purpose, in the queue; none of them, nor itself, with a failed attempt that counts.
+SELECT w.evaluation_id
+  FROM evaluations w
+  JOIN evaluations e ON e.challenge_id = w.challenge_id AND e.purpose = w.purpose AND e.evaluation_id <> w.evaluation_id
+ WHERE e.evaluation_id = %(evaluation_id)s AND w.status = 'queued'
+   AND NOT EXISTS (SELECT FROM attempts a
+                    WHERE a.evaluation_id = w.evaluation_id AND a.number >= w.counted_from AND a.ended_at IS NOT NULL)
+   AND NOT EXISTS (SELECT FROM attempts a
+                    WHERE a.evaluation_id = e.evaluation_id AND a.number >= e.counted_from AND a.ended_at IS NOT NULL)
+ ORDER BY w.evaluation_id
+ LIMIT %(most)s
+   FOR UPDATE OF w SKIP LOCKED;
+
+-- name: in_run
+-- With an open attempt in this container run; the one that it is named after comes last.
+SELECT evaluation_id
+  FROM attempts
+ WHERE evaluation_id IS NOT NULL AND ended_at IS NULL
+   AND coalesce(shared_run, subject_id || '-a' || number) = %(run_name)s
+ ORDER BY shared_run IS NULL, evaluation_id;
+
 -- name: record
 UPDATE evaluations
    SET status = 'done', outcome = %(outcome)s, report = %(report)s, recorded_at = clock_timestamp()

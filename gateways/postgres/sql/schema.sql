@@ -151,8 +151,10 @@ CREATE TABLE public.attempts (
     detail text DEFAULT ''::text NOT NULL,
     peak_memory_bytes bigint,
     log jsonb,
+    shared_run text,
     CONSTRAINT attempts_check CHECK ((num_nonnulls(training_id, evaluation_id) = 1)),
     CONSTRAINT attempts_check1 CHECK (((ended_at IS NOT NULL) OR (num_nonnulls(ending, exit_code, fault, peak_memory_bytes, log) = 0))),
+    CONSTRAINT attempts_check2 CHECK (((shared_run IS NULL) OR (evaluation_id IS NOT NULL))),
     CONSTRAINT attempts_number_check CHECK ((number >= 1)),
     CONSTRAINT attempts_peak_memory_bytes_check CHECK ((peak_memory_bytes >= 0)),
     CONSTRAINT attempts_token_check CHECK ((token > 0))
@@ -161,6 +163,8 @@ CREATE TABLE public.attempts (
 COMMENT ON COLUMN public.attempts.token IS 'Of the lease that opened it.';
 
 COMMENT ON COLUMN public.attempts.ending IS 'None on an ended attempt: no container ran (a repository that does not build).';
+
+COMMENT ON COLUMN public.attempts.shared_run IS 'Name of the container run of another evaluation, which measures this one as well.';
 
 CREATE TABLE public.chain_blocks (
     block_number bigint NOT NULL,
@@ -773,6 +777,8 @@ ALTER TABLE ONLY public.weight_settings
     ADD CONSTRAINT weight_settings_planned_order_key UNIQUE (planned_order);
 
 CREATE INDEX attempts_evaluation ON public.attempts USING btree (evaluation_id);
+
+CREATE INDEX attempts_shared_run ON public.attempts USING btree (shared_run) WHERE (ended_at IS NULL);
 
 CREATE INDEX attempts_training ON public.attempts USING btree (training_id);
 

@@ -20,8 +20,9 @@ UPDATE {work} SET status = 'running', token = %(token)s
 SELECT * FROM attempts WHERE {key} = %(id)s ORDER BY number DESC LIMIT 1;
 
 -- name: open_attempt
-INSERT INTO attempts ({key}, number, token, instance, slot)
-SELECT %(id)s, coalesce(max(number), 0) + 1, %(token)s, %(instance)s, %(slot)s FROM attempts WHERE {key} = %(id)s
+INSERT INTO attempts ({key}, number, token, instance, slot, shared_run)
+SELECT %(id)s, coalesce(max(number), 0) + 1, %(token)s, %(instance)s, %(slot)s, %(shared_run)s
+  FROM attempts WHERE {key} = %(id)s
 RETURNING *;
 
 -- name: start_attempt
