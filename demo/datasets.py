@@ -1,9 +1,10 @@
 """Three instruct datasets of the library's functions, each in its own column names as datasets of a hub are."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.challenge import ChallengeKind, DatasetInfo
 from core.value import sha256_hex
@@ -55,33 +56,41 @@ RECIPES = (
 
 def rows(recipe: Recipe, functions: Iterable[Function]) -> list[Row]:
     """The dataset, in the library's order; no answer and no question appears twice."""
-    made: list[Row] = []
+    used = different((f for f in functions if _fits(recipe, f)), lambda function: recipe.row(function)[1:])
+    return [dict(zip(recipe.columns, recipe.row(f), strict=True), module=f.module) for f in used]
+
+
+def _fits(recipe: Recipe, function: Function) -> bool:
+    _, question, answer = recipe.row(function)
+    return len(answer) in recipe.lengths and len(question) <= SOURCE_CHARACTERS
+
+
+def different(functions: Iterable[Function], texts: Callable[[Function], Iterable[str]]) -> list[Function]:
+    """Those with a docstring of our lengths, without any that shares one of its texts with an earlier one."""
+    kept: list[Function] = []
     seen: set[str] = set()
     for function in functions:
-        if len(function.docstring) not in DOCSTRING_CHARACTERS:
-            continue
-        texts = recipe.row(function)
-        _, question, answer = texts
-        if len(answer) in recipe.lengths and len(question) <= SOURCE_CHARACTERS and not seen & {question, answer}:
-            seen |= {question, answer}
-            made.append(dict(zip(recipe.columns, texts, strict=True), module=function.module))
-    return made
+        if len(function.docstring) in DOCSTRING_CHARACTERS and seen.isdisjoint(new := set(texts(function))):
+            seen |= new
+            kept.append(function)
+    return kept
 
 
 def write(recipe: Recipe, functions: Iterable[Function], folder: Path) -> DatasetInfo:
-    """Write `<id>.jsonl` and then `<id>.json` into the hub's folder of datasets."""
-    made = rows(recipe, functions)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made).encode()
-    info = DatasetInfo(
-        dataset_id=recipe.dataset_id,
-        revision=sha256_hex(lines),
-        kind=ChallengeKind.INSTRUCT,
-        rows=len(made),
-        columns=dict(zip(("instruct", "input", "output"), recipe.columns, strict=True)),
+    """Write it into the hub's folder of datasets."""
+    columns = dict(zip(("instruct", "input", "output"), recipe.columns, strict=True))
+    return publish(
+        rows(recipe, functions), folder, dataset_id=recipe.dataset_id, kind=ChallengeKind.INSTRUCT, columns=columns
     )
+
+
+def publish(rows: Sequence[Mapping[str, Any]], folder: Path, **about: Any) -> DatasetInfo:
+    """Write `<id>.jsonl` and then `<id>.json`, which says `about` it what `DatasetInfo` asks for besides."""
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    info = DatasetInfo(revision=sha256_hex(lines), rows=len(rows), **about)
     folder.mkdir(parents=True, exist_ok=True)
-    replace(folder / f"{recipe.dataset_id}.jsonl", lines)
-    replace(folder / f"{recipe.dataset_id}.json", info.model_dump_json(indent=2, exclude_defaults=True).encode())
+    replace(folder / f"{info.dataset_id}.jsonl", lines)
+    replace(folder / f"{info.dataset_id}.json", info.model_dump_json(indent=2, exclude_defaults=True).encode())
     return info
 
 

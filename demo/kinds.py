@@ -1,7 +1,6 @@
 """Datasets of the other kinds, of the library's functions too: conversations, preferences, checkable answers."""
 
 import ast
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,7 @@ from typing import Any
 
 from core.challenge import ChallengeKind, ChatDataset, DatasetInfo, DatasetType, GrpoDataset
 from core.rewards.library import entries
-from core.value import sha256_hex
-from demo.datasets import DOCSTRING_CHARACTERS, cut, replace
+from demo.datasets import cut, different, publish
 from demo.library import Function
 
 Row = dict[str, Any]
@@ -100,35 +98,18 @@ KIND_RECIPES = (
 
 def rows(recipe: KindRecipe, functions: Iterable[Function]) -> list[Row]:
     """The dataset, in the library's order; no function's source or docstring is in it twice."""
-    used = _different(functions)
+    used = different(functions, lambda function: (function.docstring, cut(function.source)))
     made = (recipe.row(used, place) for place in range(len(used)))
     return [row | {"module": function.module} for row, function in zip(made, used, strict=True) if row is not None]
 
 
-def _different(functions: Iterable[Function]) -> list[Function]:
-    kept: list[Function] = []
-    seen: set[str] = set()
-    for function in functions:
-        texts = {function.docstring, cut(function.source)}
-        if len(function.docstring) in DOCSTRING_CHARACTERS and not seen & texts:
-            seen |= texts
-            kept.append(function)
-    return kept
-
-
 def write(recipe: KindRecipe, functions: Iterable[Function], folder: Path) -> DatasetInfo:
-    """Write `<id>.jsonl` and then `<id>.json` into the hub's folder of datasets."""
-    made = rows(recipe, functions)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made).encode()
-    info = DatasetInfo(
+    """Write it into the hub's folder of datasets."""
+    return publish(
+        rows(recipe, functions),
+        folder,
         dataset_id=recipe.dataset_id,
-        revision=sha256_hex(lines),
         kind=recipe.kind,
-        rows=len(made),
         columns=recipe.columns,
         dataset_type=recipe.dataset_type(),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    replace(folder / f"{recipe.dataset_id}.jsonl", lines)
-    replace(folder / f"{recipe.dataset_id}.json", info.model_dump_json(indent=2, exclude_defaults=True).encode())
-    return info
