@@ -25,9 +25,6 @@ class Metagraph(Frozen):
     block_number: int
     neurons: tuple[Neuron, ...]
 
-    def uid_of(self, hotkey: Hotkey) -> int | None:
-        return next((n.uid for n in self.neurons if n.hotkey == hotkey), None)
-
 
 class Commitment(Frozen):
     """What a hotkey last committed on the chain; entries are commitments (see `core.tournament.EntryClaim`)."""
