@@ -9,8 +9,6 @@ from core.challenge import RewardFunction
 from core.rewards.contract import asks_for, description_of, of_source
 
 FOLDER = Path(__file__).parent / "functions"
-AFFINE = ("affine_sat", "affine_abd", "affine_ded")
-"""The program-abduction family; they go together, a third of the weight each."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +16,6 @@ class Entry:
     """A function of the collection. Its values lie in [0, 1] whatever the completions are."""
 
     name: str
-    theme: str
-    """The file that it stands in."""
     description: str
     needs_extra: bool
     """Whether rows need an extra column that it understands."""
@@ -28,9 +24,19 @@ class Entry:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """By name, in order of themes and places."""
+    """By name, in order of files and places."""
     found = [entry for path in sorted(FOLDER.glob("[a-z]*.py")) for entry in _entries(path)]
     return {entry.name: entry for entry in found}
+
+
+def is_ours(function: RewardFunction) -> bool:
+    """It is of the collection, and so under test."""
+    return function.func_hash in _hashes()
+
+
+@cache
+def _hashes() -> frozenset[str]:
+    return frozenset(entry.function.func_hash for entry in entries().values())
 
 
 def generic() -> tuple[RewardFunction, ...]:
@@ -46,5 +52,5 @@ def _entries(path: Path) -> list[Entry]:
             source = (ast.get_source_segment(text, node) or "") + "\n"
             extra = asks_for(source, "extra_data")
             function = of_source(source, is_generic=not extra)
-            found.append(Entry(node.name, path.stem, description_of(source), extra, function))
+            found.append(Entry(node.name, description_of(source), extra, function))
     return found

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.rewards.contract import asks_for, name_of
-from core.rewards.library import AFFINE, entries, generic
+from core.rewards.library import entries, generic
 from evaluators.rewards.sandbox import Sandbox
 
 EASY = "Simple words are easy. Reading matters."
@@ -174,5 +174,5 @@ def test_every_function_has_golden_values_and_words_about_itself() -> None:
 
 
 def test_what_challenges_draw_from() -> None:
-    assert len(generic()) >= 30 and set(AFFINE) <= entries().keys()
+    assert len(generic()) >= 30
     assert len({function.func_hash for function in generic()}) == len(generic())
