@@ -9,7 +9,6 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping, MutableMapping
 from enum import StrEnum
-from pathlib import Path
 
 from dotenv import dotenv_values
 
@@ -154,9 +153,3 @@ def any_free_port() -> int:
 def _as_env_file(environment: Mapping[str, str]) -> str:
     lines = [f"{key}='{value}'" for key, value in environment.items()]
     return "\n".join(["# Written by `god up`. In a shell: set -a; . services.env; set +a", *lines, ""])
-
-
-def services_env_of(folder: Path) -> dict[str, str]:
-    """The addresses in `<folder>/services.env`."""
-    addresses = recorded(State(folder))
-    return addresses.environment if addresses else {}
