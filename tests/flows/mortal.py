@@ -1,5 +1,7 @@
 """Lives that end by SIGKILL: `python -m tests.flows.mortal <folder>` plays a tournament until one life sees its end.
 
+`python -m tests.flows.mortal <folder> measuring` measures what waits on the stage, and dies for each evaluation anew.
+
 Each life is a fork of this process. It dies just before or just after a call that has an effect, at the first such
 point where no life before it has died; the next one finds what it left.
 """
@@ -17,7 +19,7 @@ from core.artifacts import ArtifactKind, ArtifactRef
 from core.compute import ContainerSpec, Lease
 from core.ports import Ports
 from gateways.wiring import settings
-from tests.flows.life import live
+from tests.flows.life import live, measure
 from tests.flows.staging import staged_ports
 
 EFFECTS = {
@@ -53,10 +55,10 @@ class Deaths:
 
 
 class Mortal:
-    """A port at whose effects one may die."""
+    """A port at whose effects one may die, once for each aim that `aim_of` tells apart."""
 
-    def __init__(self, port: object, name: str, deaths: Deaths) -> None:
-        self._port, self._name, self._deaths = port, name, deaths
+    def __init__(self, port: object, name: str, deaths: Deaths, aim_of: Callable[..., str]) -> None:
+        self._port, self._name, self._deaths, self._aim_of = port, name, deaths, aim_of
 
     def __getattr__(self, method: str) -> Any:
         call = getattr(self._port, method)
@@ -64,9 +66,7 @@ class Mortal:
 
     def _deadly(self, method: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def deadly(*arguments: Any, **named: Any) -> Any:
-            point = f"{self._name}.{method}"
-            if self._name in SHARED:
-                point += aim_of(*arguments, *named.values())
+            point = f"{self._name}.{method}{self._aim_of(self._name, *arguments, *named.values())}"
             self._deaths.die_at(f"before {point}")
             result = call(*arguments, **named)
             self._deaths.die_at(f"after {point}")
@@ -75,8 +75,22 @@ class Mortal:
         return deadly
 
 
-def aim_of(first: object = None, *_: object) -> str:
-    """What a call is about, from its first argument."""
+def by_name(_: str, first: object = None, *__: object) -> str:
+    """Whatever a call is about by itself."""
+    match first:
+        case ContainerSpec():
+            return f" for {first.name}"
+        case Lease():
+            return f" for {first.owner}"
+        case str():
+            return f" for {first}"
+    return ""
+
+
+def by_sort(port: str, first: object = None, *_: object) -> str:
+    """What a call is about, from its first argument; one sort of thing is as good as another."""
+    if port not in SHARED:
+        return ""
     match first:
         case ArtifactKind():
             return f" of {first}"
@@ -99,28 +113,33 @@ def work_of(name: str) -> str:
     return "evaluation" if form["evaluation"] else "training" if form["training"] else "tournament"
 
 
-def mortal_ports(deaths: Deaths) -> Ports:
-    return Ports(**{name: Mortal(port, name, deaths) for name, port in vars(staged_ports(settings())).items()})
+def mortal_ports(deaths: Deaths, aim_of: Callable[..., str]) -> Ports:
+    ports = vars(staged_ports(settings())).items()
+    return Ports(**{name: Mortal(port, name, deaths, aim_of) for name, port in ports})
 
 
-def fork_life(deaths_file: Path) -> int:
+def fork_life(deaths_file: Path, scenario: str) -> int:
     child = os.fork()
     if child:
         return child
     try:
-        live(mortal_ports(Deaths(deaths_file)))
+        life, aim_of = SCENARIOS[scenario]
+        life(mortal_ports(Deaths(deaths_file), aim_of))
     except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
 
 
-def main(folder: Path) -> None:
+SCENARIOS = {"tournament": (live, by_sort), "measuring": (measure, by_name)}
+
+
+def main(folder: Path, scenario: str = "tournament") -> None:
     while True:
-        _, status = os.waitpid(fork_life(folder / "deaths"), 0)
+        _, status = os.waitpid(fork_life(folder / "deaths", scenario), 0)
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
             sys.exit(os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
