@@ -12,19 +12,20 @@ Work = Training | Evaluation
 
 
 def container_seconds(works: Iterable[Work]) -> float:
-    """Time that containers ran, all attempts together."""
-    runs = [_span(attempt) for work in works for attempt in work.attempts]
-    return sum((ended - started).total_seconds() for started, ended in filter(None, runs))
+    """Time that containers ran; a run that several evaluations shared counts once."""
+    runs = {attempt.run_name: _span(attempt) for work in works for attempt in work.attempts}
+    return sum((ended - started).total_seconds() for started, ended in filter(None, runs.values()))
 
 
 def overhead_seconds(state: TournamentState) -> list[float]:
     """Of each training and evaluation that is recorded, for the attempt that decided it.
 
-    From the moment when it could have begun (sent, and its slot's last container over) to its container's start, and
-    from the container's end to the record. Work that never had a container is left out.
+    From the moment when it could have begun (sent, and its slot's last container over; for an evaluation, also the
+    last one of its challenge, for one at a time runs) to its container's start, and from the container's end to the
+    record. Work that never had a container is left out.
     """
     works: list[Work] = [*state.trainings, *state.evaluations]
-    ends = _slot_ends(works)
+    ends = _ends(works)
     return [cost for work in works if (cost := _overhead(work, ends)) is not None]
 
 
@@ -39,17 +40,25 @@ def _overhead(work: Work, ends: dict[str, list[datetime]]) -> float | None:
     if span is None or work.dispatched_at is None or work.recorded_at is None:
         return None
     started, ended = span
-    before = [end for end in ends.get(work.attempts[-1].slot or "", []) if end <= started]
+    before = [end for place in _places(work, work.attempts[-1]) for end in ends.get(place, []) if end <= started]
     could_begin = max([work.dispatched_at, *before])
     return (started - could_begin).total_seconds() + (work.recorded_at - ended).total_seconds()
 
 
-def _slot_ends(works: Sequence[Work]) -> dict[str, list[datetime]]:
+def _ends(works: Sequence[Work]) -> dict[str, list[datetime]]:
+    """When the containers ended, by the places that one container at a time has."""
     ends: dict[str, list[datetime]] = {}
-    for attempt in (attempt for work in works for attempt in work.attempts):
-        if attempt.slot is not None and attempt.ended_at is not None:
-            ends.setdefault(attempt.slot, []).append(attempt.ended_at)
+    for work, attempt in ((work, attempt) for work in works for attempt in work.attempts):
+        if attempt.ended_at is not None:
+            for place in _places(work, attempt):
+                ends.setdefault(place, []).append(attempt.ended_at)
     return ends
+
+
+def _places(work: Work, attempt: Attempt) -> list[str]:
+    """Its slot, and for an evaluation its challenge."""
+    slot = [] if attempt.slot is None else [attempt.slot]
+    return [*slot, work.challenge_id] if isinstance(work, Evaluation) else slot
 
 
 def _span(attempt: Attempt) -> tuple[datetime, datetime] | None:

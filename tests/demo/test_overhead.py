@@ -50,3 +50,25 @@ def test_the_mean_is_over_trainings_and_evaluations():
     assert costs == [3, 4, 3, 2, 3, 2, 2, 2, 2]
     assert overhead_seconds_per_step(state) == pytest.approx(sum(costs) / 9)
     assert (container_seconds(state.trainings), container_seconds(state.evaluations)) == (81, 8)
+
+
+def test_a_run_that_two_evaluations_share_counts_once():
+    owner, member = (attempt(name, "slot/local/0", 5, 15) for name in ("one-e1", "two-e1"))
+    shared = member.model_copy(update={"shared_run": owner.run_name})
+    works = [b.evaluation(name, GROUP, attempts=(each,)) for name, each in (("one", owner), ("two", shared))]
+    assert container_seconds(works) == 10
+
+
+def test_waiting_for_the_challenges_turn_is_not_ours():
+    first, second = (
+        b.evaluation(
+            name,
+            GROUP,
+            dispatched_at=b.at(0),
+            recorded_at=b.at(ended + 1),
+            attempts=(attempt(f"{name}-e1", slot, ended - 10, ended),),
+        )
+        for name, slot, ended in (("one", "slot/local/0", 12), ("two", "slot/local/1", 24))
+    )
+    state = finished().model_copy(update={"trainings": (), "evaluations": (first, second)})
+    assert overhead_seconds(state) == [3, 3]
