@@ -60,7 +60,7 @@ class Challenge:
                 found = checkpoint.find(folder)
                 form = found.form
                 verify()
-                fine = self._opened(found)
+                fine = lora.opened(self._base, found, self._device.device)
             with stages.timed("base"):
                 engine = self.engine
             with stages.timed("weights"):
@@ -84,11 +84,6 @@ class Challenge:
     @property
     def _counted(self) -> list[Sample]:
         return [self._samples[number] for number in self._counting]
-
-    def _opened(self, found: checkpoint.Found) -> checkpoint.Fine:
-        if found.form == "full":
-            return checkpoint.FullWeights(self._base, found.files)
-        return lora.LoraAdapter(self._base, found.files, self._device.device)
 
     def _results(self, engine: Engine) -> tuple[ExampleResult, ...]:
         values = self._definition.values(engine, self._counted)

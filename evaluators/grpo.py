@@ -1,13 +1,11 @@
 """Jobs of GRPO challenges: `grpo-reward-minus-kl/1`, to the last detail in docs/measurement.md, chapter on GRPO.
 
 A prompt's score is what the fine-tune's completions of it earn by the challenge's reward functions, in [0, 1], less
-half the KL(base ‖ model) on the prompt. It depends on nobody else. Jobs of one challenge that follow one another share
-the base and the prompts, and nothing else.
+half the KL(base ‖ model) on the prompt. It depends on nobody else.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,26 +28,8 @@ CHUNK = 32
 """Positions whose full-vocabulary float64 log-probabilities are held at once."""
 
 
-class Evaluator:
-    def __init__(self) -> None:
-        self._open: tuple[EvaluationSpec, GrpoChallenge] | None = None
-
-    def evaluate(self, spec: EvaluationSpec) -> Measurement:
-        """Measure the checkpoint, or refuse it. Raises PrerequisiteError or IntegrityError when it is ours."""
-        job.require_folders(spec.base_model, spec.checkpoint)
-        challenge, folder = self._challenge(spec), Path(spec.checkpoint)
-        return challenge.measure(folder, partial(job.verify_tree, folder, spec.checkpoint_sha256, "checkpoint"))
-
-    def _challenge(self, spec: EvaluationSpec) -> "GrpoChallenge":
-        """The spec's challenge, verified; the one before it is given up when it is another."""
-        shared = spec.model_copy(update={"evaluation_id": "", "checkpoint": "", "checkpoint_sha256": "", "outputs": ""})
-        if self._open is None or self._open[0] != shared:
-            self._open = None
-            self._open = shared, _challenge_of(spec)
-        return self._open[1]
-
-
-def _challenge_of(spec: EvaluationSpec) -> "GrpoChallenge":
+def challenge_of(spec: EvaluationSpec) -> "GrpoChallenge":
+    """The spec's challenge, verified. Raises PrerequisiteError or IntegrityError: whatever is wrong with it is ours."""
     if not isinstance(spec.dataset_type, GrpoDataset):
         given = type(spec.dataset_type).__name__
         raise PrerequisiteError(f"dataset_type of a {spec.kind} is a {given}: give a GrpoDataset")
@@ -85,7 +65,7 @@ class GrpoChallenge:
                 found = checkpoint.find(folder)
                 form = found.form
                 verify()
-                fine = self._opened(found)
+                fine = lora.opened(self._base, found, self._device.device)
             with stages.timed("weights"):
                 model = self._model(dict(checkpoint.changed_tensors(self._base, fine)))
             with stages.timed("completions"):
@@ -103,11 +83,6 @@ class GrpoChallenge:
         kl = math.fsum(row.parts["kl"] for row in rows) / len(rows)
         versions = machine.versions(self._device)
         return Measurement(form, versions, rows=rows, stages=stages, rewards=rewards, kl=kl)
-
-    def _opened(self, found: checkpoint.Found) -> checkpoint.Fine:
-        if found.form == "full":
-            return checkpoint.FullWeights(self._base, found.files)
-        return lora.LoraAdapter(self._base, found.files, self._device.device)
 
     def _model(self, changed: dict[str, torch.Tensor]) -> torch.nn.Module:
         """The base with these tensors instead of its own, in memory of their own."""

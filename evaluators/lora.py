@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import SubmissionError
 from core.safetensors import TensorInfo
-from evaluators.checkpoint import check_dtype, check_tensor, open_tensors, require_finite
+from evaluators.checkpoint import Fine, Found, FullWeights, check_dtype, check_tensor, open_tensors, require_finite
 from evaluators.loading import Base
 from evaluators.tensors import shown
 
@@ -118,6 +118,11 @@ class Pair(NamedTuple):
 
     a: str
     b: str
+
+
+def opened(base: Base, found: Found, device: torch.device) -> Fine:
+    """What was found, checked: full weights, or an adapter, its products made on the device."""
+    return FullWeights(base, found.files) if found.form == "full" else LoraAdapter(base, found.files, device)
 
 
 class LoraAdapter:

@@ -1,19 +1,24 @@
-"""Which evaluator measures which kind of challenge."""
+"""Which module measures which kind of challenge; and what jobs share.
 
+Jobs of one challenge that follow one another share the base in memory and the base's answers, and nothing else.
+"""
+
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol
 
 from core.challenge import ChallengeKind
 from core.errors import PrerequisiteError
 from core.evaluation import CHAT, DPO, GRPO, INSTRUCT, INSTRUCT_KL, EvaluationSpec
+from evaluators import job
 from evaluators.measurement import Measurement
 
 
-class Evaluator(Protocol):
-    """Made once for all jobs of a process, so that it can keep what jobs share."""
-
-    def evaluate(self, spec: EvaluationSpec, /) -> Measurement:
-        """Measure, or refuse. Raises PrerequisiteError or IntegrityError when it is ours."""
+class Challenge(Protocol):
+    def measure(self, folder: Path, verify: Callable[[], None], /) -> Measurement:
+        """Measure the checkpoint in the folder, or refuse it. `verify` is called before it is opened."""
 
 
 EVALUATORS = {
@@ -23,20 +28,28 @@ EVALUATORS = {
     (ChallengeKind.DPO, DPO): "evaluators.language",
     (ChallengeKind.GRPO, GRPO): "evaluators.grpo",
 }
-"""Kind and definition → the module whose `Evaluator` measures it, imported on first use."""
+"""Kind and definition → the module whose `challenge_of` opens it, imported on first use."""
 
 
 class Registry:
     def __init__(self) -> None:
-        self._made: dict[str, Evaluator] = {}
+        self._open: tuple[EvaluationSpec, Challenge] | None = None
 
     def evaluate(self, spec: EvaluationSpec) -> Measurement:
-        """Raises PrerequisiteError for a kind or definition that nobody measures."""
+        """Measure the checkpoint, or refuse it. Raises PrerequisiteError or IntegrityError when it is ours."""
         module = EVALUATORS.get((spec.kind, spec.definition))
         if module is None:
             raise PrerequisiteError(
                 f"{spec.kind} by {spec.definition!r} is not measured here: use the evaluator image of that definition"
             )
-        if module not in self._made:
-            self._made[module] = import_module(module).Evaluator()
-        return self._made[module].evaluate(spec)
+        job.require_folders(spec.base_model, spec.checkpoint)
+        challenge, folder = self._challenge(spec, module), Path(spec.checkpoint)
+        return challenge.measure(folder, partial(job.verify_tree, folder, spec.checkpoint_sha256, "checkpoint"))
+
+    def _challenge(self, spec: EvaluationSpec, module: str) -> Challenge:
+        """The spec's own, verified; the one before it is given up when it is another."""
+        shared = spec.model_copy(update={"evaluation_id": "", "checkpoint": "", "checkpoint_sha256": "", "outputs": ""})
+        if self._open is None or self._open[0] != shared:
+            self._open = None
+            self._open = shared, import_module(module).challenge_of(spec)
+        return self._open[1]
