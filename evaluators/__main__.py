@@ -18,7 +18,7 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from core.errors import GodError
-from evaluators import job
+from evaluators import job, lean
 from evaluators.registry import Registry
 from evaluators.rewards.__main__ import main as validate_rewards
 
@@ -62,6 +62,8 @@ def _ours(message: str) -> int:
 def _alone() -> NoReturn:
     """`main` in a process of its own. Collecting garbage while modules load, and taking torch down, cost 2 s of 10."""
     gc.set_threshold(200_000)
+    if sys.argv[1:2] != ["rewards"]:
+        lean.import_libraries()
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,6 +4,8 @@ Only our files are read here. Code that comes with a model is never run: a confi
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.initialization import no_init_weights
 
 from core.errors import PrerequisiteError
 from evaluators.machine import Device
@@ -23,7 +26,7 @@ class Base:
     config: Any
     files: TensorFiles
     skeleton: torch.nn.Module
-    """The model without memory, on the meta device."""
+    """The model, its parameters without memory."""
 
     @cached_property
     def aliases(self) -> dict[str, str]:
@@ -58,7 +61,7 @@ def load_base(folder: Path) -> Base:
         raise PrerequisiteError(f"the base model {folder} has no safetensors weights: prepare the challenge again")
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        with torch.device("meta"):
+        with _parameters_without_memory():
             skeleton = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
         return Base(folder, config, TensorFiles(files), skeleton)
     except ValueError as e:
@@ -81,13 +84,53 @@ def in_own_memory(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 def build_model(base: Base, state: dict[str, torch.Tensor], device: Device) -> torch.nn.Module:
     """The base's architecture with these tensors, ready to measure."""
+    model = _assigned(base, state, device.dtype) or _from_state(base, state, device.dtype)
+    return model.to(device.device).eval()
+
+
+def _assigned(base: Base, state: dict[str, torch.Tensor], dtype: torch.dtype) -> torch.nn.Module | None:
+    """None where tensors in files do not go by the architecture's own names, one for one."""
+    with _parameters_without_memory():
+        model: Any = type(base.skeleton)._from_config(base.config, dtype=dtype)
+    try:
+        unknown = model.load_state_dict(state, strict=False, assign=True).unexpected_keys
+    except RuntimeError:
+        return None
+    model.tie_weights()
+    whole = not any(tensor.is_meta for tensor in model.state_dict().values())
+    return model if whole and not unknown else None
+
+
+def _from_state(base: Base, state: dict[str, torch.Tensor], dtype: torch.dtype) -> torch.nn.Module:
     model, report = type(base.skeleton).from_pretrained(
-        None, config=base.config, state_dict=state, dtype=device.dtype, output_loading_info=True
+        None, config=base.config, state_dict=state, dtype=dtype, output_loading_info=True
     )
     absent = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
     if absent:
         raise PrerequisiteError(f"the base model {base.folder} does not fit its own config: {absent[0]} is not loaded")
-    return model.to(device.device).eval()
+    return model
+
+
+@contextmanager
+def _parameters_without_memory() -> Iterator[None]:
+    """Models made within have their buffers, and parameters on the meta device.
+
+    With `torch.device("meta")` buffers would be computed there too, which takes a second to import torch's compiler.
+    """
+    register = torch.nn.Module.register_parameter
+
+    def on_meta(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        if parameter is not None:
+            bare = torch.empty_like(parameter, device="meta")
+            parameter = torch.nn.Parameter(bare, requires_grad=parameter.requires_grad)
+        register(module, name, parameter)
+
+    torch.nn.Module.register_parameter = on_meta
+    try:
+        with no_init_weights():
+            yield
+    finally:
+        torch.nn.Module.register_parameter = register
 
 
 def _refuse_code(folder: Path) -> None:

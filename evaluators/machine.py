@@ -5,18 +5,12 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-OFFLINE = {
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-}
-"""Set before the libraries are imported; the last one makes cuBLAS deterministic."""
+from evaluators.lean import OFFLINE
 
 os.environ.update(OFFLINE)
 
-import torch  # noqa: E402
-import transformers  # noqa: E402
+import torch
+import transformers
 
 
 @dataclass(frozen=True)
