@@ -12,6 +12,7 @@ from core.ports import Ports
 from core.tournament import EntryClaim, TournamentKind
 from core.value import canonical_json, sha256_hex
 from gateways.memory import MemoryChain, MemoryCompute, MemoryHub, MemoryRepositories, memory_ports
+from gateways.memory.compute import Script
 from tests import builders
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "miner_templates" / "text"
@@ -89,8 +90,10 @@ class TickingChain(MemoryChain):
 class Play:
     """The outside of a small tournament: `behaviours` by miner number, 0 is the first champion."""
 
-    def __init__(self, folder: Path, behaviours: dict[int, str], *, slots: int = 2) -> None:
-        self.compute = ImageIsTree(train_or_evaluate, folder / "runs", slots=slots)
+    def __init__(
+        self, folder: Path, behaviours: dict[int, str], *, slots: int = 2, script: Script = train_or_evaluate
+    ) -> None:
+        self.compute = ImageIsTree(script, folder / "runs", slots=slots)
         self.chain = TickingChain(weights_rate_limit=0)
         self.repositories = MemoryRepositories()
         self.hub = MemoryHub()

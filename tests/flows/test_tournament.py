@@ -6,8 +6,10 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
+from core.challenge import ChallengeKind
+from core.compute import ContainerSpec, Ending
 from core.errors import Fault
-from core.evaluation import EvaluationPurpose, Scored
+from core.evaluation import INSTRUCT_KL, EvaluationPurpose, EvaluationSpec, Scored
 from core.ids import Contestant, TournamentId, challenge_id, evaluation_id, group_id, round_id, training_id
 from core.tournament import EntryStatus, TournamentKind, TournamentState, TournamentStatus
 from flows.opening import open_tournament
@@ -15,7 +17,7 @@ from flows.reevaluation import reevaluate
 from flows.sweep import sweep
 from gateways.wiring import use_ports
 from tests import builders
-from tests.flows.play import Play
+from tests.flows.play import Play, train_or_evaluate
 from tournament import weights
 from tournament.evidence import Evidence
 from tournament.rules import DEMO
@@ -102,6 +104,26 @@ def check_reevaluation(play: Play, state: TournamentState, model: Path) -> None:
     foreign = play.ports.evaluations.load(reevaluate(model=str(model), challenge_id=challenge))
     assert isinstance(foreign.outcome, Scored) and foreign.outcome.value == 0.25 and foreign.training_id is None
     assert play.ports.tournaments.load(state.tournament.tournament_id).results == state.results
+
+
+def test_where_the_kl_counts_miners_are_told_and_it_is_measured(inline: Path) -> None:
+    trained: list[ContainerSpec] = []
+    measured: list[EvaluationSpec] = []
+
+    def script(spec: ContainerSpec, output: Path) -> Ending:
+        jobs = [Path(mount.source) for mount in spec.inputs if mount.target.endswith("/spec.json")]
+        measured.extend(EvaluationSpec.model_validate_json(job.read_bytes()) for job in jobs)
+        trained.extend([] if jobs else [spec])
+        return train_or_evaluate(spec, output)
+
+    play = Play(inline, {0: "2.0", 1: "1.0", 2: "1.5"}, script=script)
+    with use_ports(play.ports):
+        open_tournament(
+            rules="demo-kinds", first_champion=builders.hotkey(0), challenge_kinds=(ChallengeKind.INSTRUCT,)
+        )
+    assert {(spec.environment["USE_KL"], spec.environment["KL_COEF"]) for spec in trained} == {("true", "0.1")}
+    assert {(spec.definition, spec.kl_coefficient) for spec in measured} == {(INSTRUCT_KL, 0.1)}
+    assert len(trained) == len(measured) >= 4
 
 
 def test_too_few_entries_cancel_the_tournament(inline: Path) -> None:
