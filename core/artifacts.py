@@ -34,6 +34,7 @@ class ArtifactKind(StrEnum):
     LOG = "logs"
     REPORT = "reports"
     EVIDENCE = "evidence"
+    TRIAL = "trials"
 
 
 class ArtifactRef(Frozen):

@@ -121,6 +121,8 @@ class DatasetInfo(Frozen):
     """Our column name → theirs; a mix has none of its own."""
     dataset_type: DatasetType | None = None
     """How its rows are to be read, where not by the kind's defaults: formats, template, the fields of a message."""
+    written_rewards: Annotated[int, Field(ge=0, le=16)] = 0
+    """GRPO only: so many reward functions that a language model writes stand beside the others."""
     parts: tuple["DatasetInfo", ...] = ()
     """Of a mix: the datasets that it is made of, all of its kind."""
 

@@ -33,6 +33,8 @@ class DatasetCard(Frozen):
     """Our column name → theirs."""
     dataset_type: dict[str, Any] | None = None
     """Of the kind's `core.challenge` description, what is not its default."""
+    written_rewards: Annotated[int, Field(ge=0, le=16)] = 0
+    """GRPO only: so many reward functions that a language model writes stand beside the others."""
     mix: tuple[str, ...] = ()
     """Ids of the datasets that it is made of; it has no rows of its own then."""
     dataset_id: str | None = None
@@ -57,6 +59,8 @@ def parse_card(name: str, data: bytes | Mapping[str, Any]) -> tuple[DatasetCard,
         raise PrerequisiteError(f"{name} is no dataset's card: {faults(e)}; correct it") from e
     if bool(card.mix) == bool(card.columns):
         raise PrerequisiteError(f"{name} is no dataset's card: it needs either columns or a mix; correct it")
+    if card.written_rewards and card.kind is not ChallengeKind.GRPO:
+        raise PrerequisiteError(f"{name} is no dataset's card: written_rewards is for {ChallengeKind.GRPO}; correct it")
     return card, described
 
 
@@ -82,5 +86,6 @@ def mixed(
         rows=sum(min(part.rows, total - part.rows) for part in parts),
         columns={},
         dataset_type=described,
+        written_rewards=card.written_rewards,
         parts=parts,
     )

@@ -140,6 +140,7 @@ def _describe_dataset(path: Path, card_path: Path) -> DatasetInfo:
             "kind": card.kind,
             "columns": card.columns,
             "dataset_type": described,
+            "written_rewards": card.written_rewards,
         }
     )
 

@@ -13,6 +13,7 @@ from core.challenge import (
     InstructDataset,
     RewardFunction,
 )
+from preparation.rewards import check_contract
 
 Kind = TypeVar("Kind", InstructDataset, ChatDataset, DpoDataset)
 
@@ -69,7 +70,7 @@ def _is_completion(dataset: DatasetInfo) -> bool:
 def standard_type(dataset: DatasetInfo, reward_functions: Sequence[RewardFunction] = ()) -> DatasetType:
     """How prepared rows are read: the standard names, with the dataset's own formats and template.
 
-    Raises ValueError for a description of another kind, and for a GRPO challenge without reward functions.
+    Raises ValueError for a description of another kind, and for a GRPO challenge whose reward functions are none.
     """
     names = {name for part in dataset.parts or (dataset,) for name in part.columns}
     match dataset.kind:
@@ -110,6 +111,7 @@ def _grpo(dataset: DatasetInfo, names: set[str], drawn: Sequence[RewardFunction]
         raise ValueError(
             f"dataset {dataset.dataset_id} has no reward functions: name them in its entry, or add some to the hub"
         )
+    check_contract(functions, dataset.dataset_id, has_extra="extra_data" in names)
     return GrpoDataset(
         field_prompt="prompt",
         reward_functions=functions,

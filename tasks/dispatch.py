@@ -42,8 +42,10 @@ class Work(NamedTuple):
 
     subject: str
     flow: AnyFlow
-    load: Callable[[], Training | Evaluation]
-    dispatched: Callable[[], int]
+    parameters: dict[str, Any]
+    is_done: Callable[[], bool]
+    next_key: Callable[[], str]
+    """Of another flow run for it. Raises DispatchExhaustedError."""
     queue: str = "tournament"
 
 
@@ -53,39 +55,49 @@ class DispatchExhaustedError(StaleStateError):
 
 def training_work(training_id: TrainingId, flow: AnyFlow) -> Work:
     store = ports().trainings
-    return Work(training_id, flow, lambda: store.load(training_id), lambda: store.dispatched(training_id))
+    return _counted(training_id, flow, lambda: store.load(training_id), lambda: store.dispatched(training_id))
 
 
 def evaluation_work(evaluation_id: EvaluationId, flow: AnyFlow, queue: str = "tournament") -> Work:
     store = ports().evaluations
-    return Work(evaluation_id, flow, lambda: store.load(evaluation_id), lambda: store.dispatched(evaluation_id), queue)
+    work = _counted(evaluation_id, flow, lambda: store.load(evaluation_id), lambda: store.dispatched(evaluation_id))
+    return work._replace(queue=queue)
+
+
+def _counted(
+    subject: str, flow: AnyFlow, load: Callable[[], Training | Evaluation], dispatched: Callable[[], int]
+) -> Work:
+    """Of a row that counts its flow runs."""
+
+    def next_key() -> str:
+        count = bounded(subject, dispatched())
+        return f"{subject}/{count}/{load().dispatched_at:%Y%m%dT%H%M%S.%f}"
+
+    return Work(subject, flow, {_parameter(flow): subject}, lambda: load().status is WorkStatus.DONE, next_key)
+
+
+def bounded(subject: str, dispatches: int) -> int:
+    if dispatches > DISPATCHES:
+        raise DispatchExhaustedError(f"{subject}: {DISPATCHES} flow runs ended without an outcome")
+    return dispatches
 
 
 @task(task_run_name="see-through-{work.subject}", **EFFECT)
 def see_through(work: Work) -> None:
     """Return when the row has its outcome. Raises DispatchExhaustedError when no flow run brings it about."""
-    while work.load().status is not WorkStatus.DONE:
+    while not work.is_done():
         if is_alive(work.subject):
             time.sleep(ROW_POLL_SECONDS)
         elif settings().dispatch.mode == "inline":
             _run_here(work)
         else:
-            _await_outcome(work, _dispatch(work))
+            _await_outcome(work, start(work.flow.name, work.parameters, work.next_key(), work.queue))
 
 
 def _run_here(work: Work) -> None:
-    state: Any = work.flow(work.subject, return_state=True)
+    state: Any = work.flow(**work.parameters, return_state=True)
     if (state.is_failed() or state.is_crashed()) and state.name != PLATFORM_FAULT:
         state.result()
-
-
-def _dispatch(work: Work) -> UUID:
-    count = work.dispatched()
-    if count > DISPATCHES:
-        raise DispatchExhaustedError(f"{work.subject}: {DISPATCHES} flow runs ended without an outcome")
-    parameters = {_parameter(work.flow): work.subject}
-    sent_at = work.load().dispatched_at
-    return start(work.flow.name, parameters, f"{work.subject}/{count}/{sent_at:%Y%m%dT%H%M%S.%f}", work.queue)
 
 
 def _parameter(flow: AnyFlow) -> str:
@@ -103,7 +115,7 @@ def start(flow: str, parameters: dict[str, Any], key: str, queue: str | None = N
             idempotency_key=key,
             timeout=0,
             work_queue_name=queue,
-            tags=[str(value) for value in parameters.values()],
+            tags=[value for value in parameters.values() if isinstance(value, str)],
         )
     except ObjectNotFound as error:
         raise PrerequisiteError(f"Prefect has no deployment {flow}/default; `god up` deploys it") from error
@@ -116,7 +128,7 @@ def _await_outcome(work: Work, run_id: UUID) -> None:
     """Wait for the row; return early when the flow run is over, or silent, and nobody else works for the row."""
     begun: float | None = None
     next_look = time.monotonic() + RUN_POLL_SECONDS
-    while work.load().status is not WorkStatus.DONE:
+    while not work.is_done():
         time.sleep(ROW_POLL_SECONDS)
         if time.monotonic() < next_look:
             continue

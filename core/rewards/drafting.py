@@ -1,9 +1,10 @@
 """Reward functions that a language model writes: what it is asked, and what of its answer is kept.
 
-Off unless a writer is set. What it writes is tried like any other (`evaluators.rewards.validation`); only what is sound
-goes into a challenge.
+Off unless a dataset asks for them. What it writes is tried like any other (`evaluators.rewards.validation`); only what
+is sound goes into a challenge.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -39,8 +40,12 @@ def candidates(answer: str) -> tuple[RewardFunction, ...]:
 
 
 def draft(writer: Writer, count: int) -> tuple[RewardFunction, ...]:
-    """What a writer offers for `count` functions, untried. Raises what the writer raises."""
-    return candidates(writer.write(SYSTEM, question(int(count * MORE))))
+    """What a writer offers for `count` functions, untried, and no more than it is asked for.
+
+    Raises what the writer raises.
+    """
+    asked = math.ceil(count * MORE)
+    return candidates(writer.write(SYSTEM, question(asked)))[:asked]
 
 
 def sound(functions: Sequence[RewardFunction], verdicts: Iterable[Verdict], count: int) -> tuple[RewardFunction, ...]:

@@ -7,6 +7,9 @@ from pydantic import Field
 from core.challenge import GrpoDataset
 from core.value import Frozen
 
+SAMPLE_ROWS = 10
+"""So many rows a function is tried on, at most."""
+
 
 class Verdict(Frozen):
     """One function's."""
@@ -33,7 +36,10 @@ class Verdict(Frozen):
 
 
 class ValidationReport(Frozen):
-    """`report.json` of a validation job: a verdict for each function, in the challenge's order."""
+    """`report.json` of a validation job: verdicts in the spec's order, of every function when the job ends well.
+
+    It is written after each verdict: of a job that was stopped, the first function without one was being tried.
+    """
 
     verdicts: tuple[Verdict, ...]
     confinement: str

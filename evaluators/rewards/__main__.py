@@ -11,10 +11,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.errors import GodError, PrerequisiteError
-from core.rewards.validation import ValidationReport, ValidationSpec
+from core.rewards.validation import ValidationReport, ValidationSpec, Verdict
 from core.value import canonical_json
 from evaluators.rewards.sandbox import Sandbox
-from evaluators.rewards.validation import Row, validate
+from evaluators.rewards.validation import Row, verdict_on
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,13 +29,19 @@ def main(arguments: Sequence[str]) -> int:
 
 def _answer(folder: Path) -> None:
     spec = ValidationSpec.model_validate_json((folder / "spec.json").read_bytes())
+    rows, verdicts = _rows(Path(spec.rows)), list[Verdict]()
     with Sandbox() as sandbox:
-        verdicts = validate(spec.dataset_type, _rows(Path(spec.rows)), sandbox)
-        report = ValidationReport(verdicts=verdicts, confinement=sandbox.confinement)
-    outputs = Path(spec.outputs)
+        for function in spec.dataset_type.reward_functions:
+            verdicts.append(verdict_on(function, spec.dataset_type, rows, sandbox))
+            print(verdicts[-1], flush=True)
+            _write(ValidationReport(verdicts=tuple(verdicts), confinement=sandbox.confinement), Path(spec.outputs))
+
+
+def _write(report: ValidationReport, outputs: Path) -> None:
     outputs.mkdir(parents=True, exist_ok=True)
-    (outputs / "report.json").write_bytes(canonical_json(report))
-    print(*verdicts, sep="\n", flush=True)
+    new = outputs / "report.new"
+    new.write_bytes(canonical_json(report))
+    new.replace(outputs / "report.json")
 
 
 def _rows(path: Path) -> list[Row]:

@@ -11,10 +11,9 @@ from typing import Any
 
 from core.challenge import GrpoDataset, RewardFunction
 from core.rewards import contract
-from core.rewards.validation import Verdict
+from core.rewards.validation import SAMPLE_ROWS, Verdict
 from evaluators.rewards.sandbox import Failure, Sandbox
 
-SAMPLE_ROWS = 10
 SENTENCE = "The quick brown fox jumps over the lazy dog, because 2 + 2 = 4."
 EXTRA_COLUMN = "extra_data"
 
@@ -23,10 +22,10 @@ Row = dict[str, Any]
 
 def validate(dataset: GrpoDataset, rows: Sequence[Row], sandbox: Sandbox) -> tuple[Verdict, ...]:
     """A verdict for each function, in the challenge's order; the first `SAMPLE_ROWS` rows are tried."""
-    return tuple(_validate(function, dataset, rows[:SAMPLE_ROWS], sandbox) for function in dataset.reward_functions)
+    return tuple(verdict_on(function, dataset, rows, sandbox) for function in dataset.reward_functions)
 
 
-def _validate(function: RewardFunction, dataset: GrpoDataset, rows: Sequence[Row], sandbox: Sandbox) -> Verdict:
+def verdict_on(function: RewardFunction, dataset: GrpoDataset, rows: Sequence[Row], sandbox: Sandbox) -> Verdict:
     try:
         (name,) = contract.names([function])
     except contract.ContractError as e:
@@ -36,7 +35,7 @@ def _validate(function: RewardFunction, dataset: GrpoDataset, rows: Sequence[Row
             reward_id=function.reward_id, name=name, reason="contract: it needs extra_data, which no column is"
         )
     cut = 0
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows[:SAMPLE_ROWS]):
         outcome = _try(function, dataset, row, sandbox)
         if isinstance(outcome, Failure):
             return Verdict(reward_id=function.reward_id, name=name, reason=str(outcome), row=number)

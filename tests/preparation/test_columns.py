@@ -10,17 +10,13 @@ from core.challenge import (
     InstructDataset,
     RewardFunction,
 )
-from core.value import sha256_hex
+from core.rewards.contract import of_source
 from preparation.columns import standard_type
-from preparation.rewards import draw_reward_functions
+from preparation.rewards import beside, draw_reward_functions
 from tests.preparation.rows import dataset
 
-LIBRARY = [
-    RewardFunction(
-        reward_id=str(number), reward_func=f"def f{number}", reward_weight=1.0, func_hash=sha256_hex(b"%d" % number)
-    )
-    for number in range(9)
-]
+LIBRARY = [of_source(f"def f{number}(completions, **kwargs):\n    return []\n") for number in range(9)]
+NEEDY = of_source("def needy(completions, extra_data):\n    return []\n")
 
 
 def test_an_instruct_challenge_has_the_standard_names_and_the_datasets_formats() -> None:
@@ -62,6 +58,29 @@ def test_a_grpo_challenge_without_reward_functions_is_an_error() -> None:
         standard_type(dataset(ChallengeKind.GRPO))
     with pytest.raises(ValueError, match="no reward functions to draw from"):
         draw_reward_functions([], "5e")
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (
+            LIBRARY[0].model_copy(update={"func_hash": "0" * 64}),
+            f"function {LIBRARY[0].reward_id} is none: .* SHA-256 of its text",
+        ),
+        (LIBRARY[0].model_copy(update={"reward_weight": 0.0}), "sum to nothing: give one a weight above 0"),
+        (NEEDY, "function needy needs extra_data, and no column is named that"),
+    ],
+)
+def test_a_datasets_own_reward_functions_keep_the_contract(function: RewardFunction, told: str) -> None:
+    theirs = GrpoDataset(reward_functions=(function,))
+    with pytest.raises(ValueError, match=f"^dataset datasets/docstrings: .*{told}: correct it in the dataset's entry"):
+        standard_type(dataset(ChallengeKind.GRPO, columns={"prompt": "question"}, dataset_type=theirs))
+
+
+def test_what_was_written_weighs_as_much_as_the_others_on_average() -> None:
+    given = [f.model_copy(update={"reward_weight": weight}) for f, weight in zip(LIBRARY, (1.0, 3.0), strict=False)]
+    assert beside(given, []) == tuple(given)
+    assert [function.reward_weight for function in beside(given, LIBRARY[2:4])] == [0.125, 0.375, 0.25, 0.25]
 
 
 def test_reward_functions_are_drawn_by_the_seed_alone() -> None:

@@ -1,9 +1,12 @@
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from core.challenge import GrpoDataset
+from core.challenge import GrpoDataset, RewardFunction
 from core.rewards.contract import of_source
 from core.rewards.library import entries
 from core.rewards.validation import ValidationReport, ValidationSpec
@@ -44,23 +47,39 @@ def test_a_renamed_extra_column_is_found(sandbox: Sandbox) -> None:
     assert validate(dataset, rows, sandbox)[0].is_sound
 
 
-def write_job(folder: Path, rows: object) -> Path:
+def write_job(folder: Path, rows: object, *functions: RewardFunction) -> Path:
     (folder / "rows.json").write_text(json.dumps(rows))
-    dataset = GrpoDataset(reward_functions=(of_source(BEYOND), of_source(FAILS_ON_LATE_ROWS)), extra_column="extra")
+    dataset = GrpoDataset(reward_functions=functions, extra_column="extra")
     paths = {"rows": str(folder / "rows.json"), "outputs": str(folder / "outputs")}
     (folder / "spec.json").write_text(ValidationSpec(dataset_type=dataset, **paths).model_dump_json())
     return folder
 
 
 def test_a_job(tmp_path: Path) -> None:
-    assert main([str(write_job(tmp_path, ROWS))]) == 0
+    assert main([str(write_job(tmp_path, ROWS, of_source(BEYOND), of_source(FAILS_ON_LATE_ROWS)))]) == 0
     report = ValidationReport.model_validate_json((tmp_path / "outputs" / "report.json").read_bytes())
     assert [verdict.is_sound for verdict in report.verdicts] == [True, False]
     assert report.confinement.startswith("seccomp")
 
 
+SLOW = "def slow(completions, **kwargs):\n    return [float(sum(range(10**8)) > 0) for _ in completions]\n"
+
+
+def test_of_a_job_that_is_stopped_the_verdicts_until_then_are_there(tmp_path: Path) -> None:
+    write_job(tmp_path, ROWS, of_source(BEYOND), of_source(SLOW))
+    written = tmp_path / "outputs/report.json"
+    job = subprocess.Popen([sys.executable, "-m", "evaluators.rewards", str(tmp_path)])
+    while not written.exists():
+        assert job.poll() is None
+        time.sleep(0.01)
+    job.kill()
+    job.wait()
+    (verdict,) = ValidationReport.model_validate_json(written.read_bytes()).verdicts
+    assert verdict.name == "beyond" and verdict.is_sound
+
+
 @pytest.mark.parametrize("rows", [[], {}, [1], "x"])
 def test_broken_jobs_are_ours(tmp_path: Path, rows: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(write_job(tmp_path, rows))]) == 2
+    assert main([str(write_job(tmp_path, rows, of_source(BEYOND)))]) == 2
     assert "not a JSON list of rows" in capsys.readouterr().err
     assert main([]) == main([str(tmp_path / "nowhere")]) == 2
