@@ -248,6 +248,17 @@ def test_a_card_may_state_what_is_true(folder: Path) -> None:
     assert FolderHub(folder).rows("made", revision) == ROWS
 
 
+def test_a_card_may_ask_for_written_reward_functions(folder: Path) -> None:
+    card = {"kind": "GrpoTask", "columns": {"prompt": "question"}, "written_rewards": 3}
+    add_dataset(folder, "made", jsonl(ROWS), card)
+    add_dataset(folder, "more", jsonl(ROWS), card | {"written_rewards": 0})
+    (folder / "datasets/both.json").write_text(
+        json.dumps({"kind": "GrpoTask", "mix": ["made", "more"], "written_rewards": 2})
+    )
+    asked = {d.dataset_id: d.written_rewards for d in FolderHub(folder).catalogue().datasets}
+    assert asked == {"made": 3, "more": 0, "both": 2}
+
+
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
@@ -257,6 +268,7 @@ def test_a_card_may_state_what_is_true(folder: Path) -> None:
         ({"kind": "Poetry"}, "is no dataset's card: kind:"),
         ({"columns": None}, "is no dataset's card: columns:"),
         ({"surprise": 1}, "is no dataset's card: surprise:"),
+        ({"written_rewards": 1}, "is no dataset's card: written_rewards is for GrpoTask"),
     ],
 )
 def test_a_card_that_is_wrong_is_named(folder: Path, facts: dict[str, Any], said: str) -> None:
