@@ -25,7 +25,7 @@ def main() -> None:
             output_dir=outputs, per_device_eval_batch_size=1, report_to="none", use_cpu=not torch.cuda.is_available()
         )
         trainer = Trainer(
-            model=_load(base, checkpoint),
+            model=load(base, checkpoint),
             args=arguments,
             eval_dataset=rows,
             data_collator=DataCollatorForSeq2Seq(tokenizer, padding=True),
@@ -33,7 +33,7 @@ def main() -> None:
         print(json.dumps({"loss": trainer.evaluate()["eval_loss"]}), flush=True)
 
 
-def _load(base: Path, checkpoint: Path) -> Any:
+def load(base: Path, checkpoint: Path) -> Any:
     if (checkpoint / "adapter_config.json").exists():
         model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
         return PeftModel.from_pretrained(model, str(checkpoint))

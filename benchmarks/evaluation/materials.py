@@ -5,14 +5,15 @@ import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import peft
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from core.challenge import ChallengeKind
-from core.evaluation import EvaluationSpec
+from core.challenge import ChallengeKind, DpoDataset
+from core.evaluation import DPO, EvaluationSpec
 from core.value import sha256_hex
 from evaluators.job import tree_sha256
 
@@ -27,12 +28,21 @@ SHAPE = {
     "tie_word_embeddings": True,
 }
 """10.5 million parameters; 40 % of them make logits, between Qwen 3 0.6B (26 %) and Gemma 3 270M (63 %)."""
-PROMPT, ANSWER = (8, 48), (4, 24)
-"""Least and most words."""
+COLUMNS = {
+    "instruct": {"instruct": ("", 8, 48), "output": ("", 4, 24)},
+    "dpo": {"prompt": ("", 8, 48), "chosen": (" ", 4, 24), "rejected": (" ", 4, 24)},
+}
+"""What a text begins with, its least and most words. TRL reads prompt and answer as one text, hence the space."""
+SPECS: dict[str, dict[str, Any]] = {
+    "instruct": {"kind": ChallengeKind.INSTRUCT},
+    "dpo": {"kind": ChallengeKind.DPO, "definition": DPO, "dataset_type": DpoDataset()},
+}
 
 
 @dataclass(frozen=True)
 class Materials:
+    kind: str
+    """`instruct` or `dpo`."""
     base: Path
     test: Path
     rows: list[dict[str, str]]
@@ -40,16 +50,16 @@ class Materials:
     """Full weights and adapters in turn."""
 
 
-def make(folder: Path, submissions: int, rows: int) -> Materials:
+def make(folder: Path, submissions: int, rows: int, kind: str = "instruct") -> Materials:
     torch.manual_seed(0)
     base = folder / "base"
     model = LlamaForCausalLM(LlamaConfig(**SHAPE))
     model.save_pretrained(base)
     _save_tokenizer(base)
     checkpoints = [(_adapter if n % 2 else _full)(base, folder / f"s{n}") for n in range(submissions)]
-    made = _rows(rows)
+    made = _rows(rows, COLUMNS[kind])
     (folder / "test.json").write_text(json.dumps(made))
-    return Materials(base, folder / "test.json", made, checkpoints)
+    return Materials(kind, base, folder / "test.json", made, checkpoints)
 
 
 def _save_tokenizer(folder: Path) -> None:
@@ -84,13 +94,14 @@ def _adapter(base: Path, folder: Path) -> Path:
     return folder
 
 
-def _rows(count: int) -> list[dict[str, str]]:
+def _rows(count: int, columns: dict[str, tuple[str, int, int]]) -> list[dict[str, str]]:
     draw = random.Random(0)
 
-    def text(least: int, most: int) -> str:
-        return " ".join(f"w{draw.randrange(SHAPE['vocab_size'] - 3)}" for _ in range(draw.randint(least, most)))
+    def text(before: str, least: int, most: int) -> str:
+        words = (f"w{draw.randrange(SHAPE['vocab_size'] - 3)}" for _ in range(draw.randint(least, most)))
+        return before + " ".join(words)
 
-    return [{"instruct": text(*PROMPT), "output": text(*ANSWER)} for _ in range(count)]
+    return [{name: text(*what) for name, what in columns.items()} for _ in range(count)]
 
 
 def write_jobs(materials: Materials, folder: Path) -> list[Path]:
@@ -103,7 +114,7 @@ def _write_job(materials: Materials, checkpoint: Path, folder: Path) -> Path:
     folder.mkdir(parents=True)
     spec = EvaluationSpec(
         evaluation_id=checkpoint.name,
-        kind=ChallengeKind.INSTRUCT,
+        **SPECS[materials.kind],
         base_model=str(materials.base),
         checkpoint=str(checkpoint),
         test=str(materials.test),
