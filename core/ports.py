@@ -365,4 +365,4 @@ class Ports:
     hub: ModelHub
     chain: Chain
     writer: Writer | None = None
-    """None: there is none, and nobody is asked for synthetic rows."""
+    """None: there is none, and what asks for its rows or reward functions cannot be prepared."""

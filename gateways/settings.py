@@ -75,7 +75,7 @@ class HubSettings(BaseModel):
 
 
 class WriterSettings(BaseModel):
-    """The language model that writes synthetic rows, for challenges whose plan asks for some."""
+    """The language model that writes rows for plans, and reward functions for datasets, that ask for some."""
 
     endpoint: str = ""
     """OpenAI-compatible, `https://host/v1`; empty: there is none."""

@@ -1,4 +1,4 @@
-"""A language model behind an OpenAI-compatible endpoint. It sees rows of train, and nothing else of ours."""
+"""A language model behind an OpenAI-compatible endpoint. It sees rows of train and our questions."""
 
 import json
 from typing import Any

@@ -28,12 +28,14 @@ from core.tournament import TournamentStatus
 from evaluators.rewards.__main__ import main as validate_rewards
 from flows import rewards
 from flows.challenge import prepare_challenge
+from gateways import wiring
 from gateways.compute.local import LocalCompute
 from gateways.memory import MemoryHub, World, memory_ports
 from gateways.memory.world import TournamentRow
 from gateways.settings import ComputeSettings, WriterSettings
 from gateways.wiring import use_ports
 from gateways.writing import CompletionsWriter
+from tasks import dispatch
 from tasks.outcomes import has_outcome
 from tasks.runs import remove_finished_runs
 from tests import builders
@@ -195,6 +197,18 @@ def test_after_a_resume_it_is_tried_anew(stand: MakeStand) -> None:
     there.compute._script = in_container
     there.prepare(replace(there.ports, compute=there.compute))
     assert there.functions == {"calm": 3.0} and [name[-2:] for name in there.compute.ran] == ["a1", "a2", "a3", "a4"]
+
+
+def test_flow_runs_that_bring_nothing_about_fail_the_challenge(
+    stand: MakeStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if every flow run that is sent to the work pool ended without an outcome."""
+    there = stand(SOUND)
+    monkeypatch.setattr(dispatch, "DISPATCHES", 0)
+    monkeypatch.setenv("GOD_DISPATCH__MODE", "deployments")
+    wiring.settings.cache_clear()
+    there.prepare()
+    assert str(there.challenge.reason) == f"{TRIAL}: 0 flow runs ended without an outcome" and there.is_clean()
 
 
 def test_what_was_not_done_in_time_is_named(stand: MakeStand) -> None:
