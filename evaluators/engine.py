@@ -4,7 +4,6 @@ Samples are packed longest first into streams of a token budget. A lack of memor
 is packed anew. On a CPU several streams are read at a time, each by kernels of one thread.
 """
 
-import gc
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from evaluators.checkpoint import Fine
 from evaluators.head import Head, token_nats, token_nats_and_kl
 from evaluators.live import LiveModel
 from evaluators.loading import Base
-from evaluators.machine import Device
+from evaluators.machine import Device, free, is_lack_of_memory
 from evaluators.packing import Sample, groups, pack, stream_tokens
 
 T = TypeVar("T")
@@ -45,11 +44,11 @@ class Engine:
 
     def load(self, fine: Fine) -> None:
         """Read as this fine-tune from now on. Raises SubmissionError."""
-        self._live.load(fine)
+        self._live.weights.load(fine)
 
     def restore(self) -> None:
         """Read as the base from now on."""
-        self._live.restore()
+        self._live.weights.restore()
 
     def nats(self, samples: Sequence[Sample]) -> list[tuple[float, ...]]:
         """For each sample, each sequence's sum over its counted tokens of -log p(token), in nats."""
@@ -122,7 +121,7 @@ class Engine:
             try:
                 done |= zip(members, future.result(), strict=True)
             except (MemoryError, RuntimeError) as e:
-                if not _is_lack_of_memory(e):
+                if not is_lack_of_memory(e):
                     raise
                 enough = False
                 for later in futures:
@@ -133,13 +132,7 @@ class Engine:
         if most_together == 1:
             raise PrerequisiteError("memory is too small for the longest test row alone: use a larger machine")
         self._budget = max(1, self._budget // 2)
-        gc.collect()
-        if self._device.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        free(self._device)
 
 
 def _counted(sample: Sample) -> int:

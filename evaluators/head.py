@@ -24,15 +24,19 @@ class Head:
     factor: float = 1.0
     softcap: float | None = None
 
-    def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(tile, hidden size) → (tile, vocabulary), float32."""
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(tile, hidden size) → (tile, vocabulary), in the model's dtype."""
         logits = hidden.new_empty(len(hidden), len(self.weight))
         product(hidden, self.weight, self.bias, logits)
         if self.factor != 1.0:
             logits = logits * self.factor
         if self.softcap is not None:
             logits = torch.tanh(logits / self.softcap) * self.softcap
-        return log_softmax(logits.float(), dim=-1)
+        return logits
+
+    def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(tile, hidden size) → (tile, vocabulary), float32."""
+        return log_softmax(self.logits(hidden).float(), dim=-1)
 
     def detached(self) -> "Head":
         """The same head in memory of its own, for when the model's is overwritten."""
@@ -48,6 +52,14 @@ def head_of(model: Any, tile: int) -> Head:
     divisor = getattr(config, "logits_scaling", None) or 1.0
     factor = (getattr(config, "logit_scale", None) or 1.0) / divisor
     return Head(layer.weight, layer.bias, tile, factor, getattr(config, "final_logit_softcapping", None))
+
+
+def check_head(head: Head, hidden: torch.Tensor, logits: torch.Tensor, name: str) -> None:
+    """Raises PrerequisiteError when the architecture's own logits are others than the head's, (T, vocabulary) each."""
+    (tile,) = tiles(hidden, head.tile)
+    ours, theirs = head.log_probabilities(tile)[: len(hidden)], log_softmax(logits.float(), dim=-1)
+    if not torch.allclose(ours, theirs, atol=0.1 if hidden.dtype is torch.bfloat16 else 1e-3, rtol=0):
+        raise PrerequisiteError(f"{name} makes logits in a way of its own: choose another base")
 
 
 def token_nats(head: Head, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

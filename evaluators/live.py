@@ -1,21 +1,16 @@
-"""The one model in memory: the base, into which one fine-tune after another is written and taken out again.
-
-Before a fine-tune is written, whatever the last one changed and it does not is made the base's again. So a model has
-the same bytes as if it had been loaded alone, and an adapter costs one pass over the tensors that it changes.
-"""
+"""The live model: samples in streams in, last hidden states out."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from core.errors import PrerequisiteError
 from evaluators import tiles
-from evaluators.checkpoint import Fine, changed_tensors, fine_tuned
-from evaluators.head import Head, head_of
-from evaluators.loading import Base, base_state, build_model
+from evaluators.head import Head, check_head, head_of
+from evaluators.loading import Base
 from evaluators.machine import Device
 from evaluators.packing import Pack, TokenSequence, pack
+from evaluators.weights import Weights
 
 PROBE_TOKENS = (37, 21)
 _STRETCHED = frozenset({"dynamic", "longrope"})
@@ -25,33 +20,19 @@ _STRETCHED = frozenset({"dynamic", "longrope"})
 class LiveModel:
     def __init__(self, base: Base, device: Device) -> None:
         self._base, self._device, self.tile = base, device, device.tile
-        self._dirty: set[str] = set()
         self.packed = False
-        self._build(base_state(base, device.dtype))
+        self.weights = Weights(base, device, self._built)
         with torch.inference_mode():
-            self.packed = _alike(base) and self._try_packed()
+            self.packed = works_on_tokens(base) and self._try_packed()
             self._check_head()
 
     @property
     def head(self) -> Head:
         return head_of(self.model, self.tile)
 
-    def load(self, fine: Fine) -> None:
-        """Become the fine-tune. Raises SubmissionError; the next `load` or `restore` makes good what it leaves."""
-        if not self._in_place:
-            self._dirty = set(self._base.names)
-            self._build(fine_tuned(self._base, fine, self._device.dtype))
-            return
-        self._take_back(self._dirty - fine.names)
-        for name, tensor in changed_tensors(self._base, fine):
-            self._dirty.add(name)
-            self._tensors[name].data.copy_(tensor)
-
-    def restore(self) -> None:
-        """Become the base."""
-        if self._dirty and not self._in_place:
-            self._build(base_state(self._base, self._device.dtype))
-        self._take_back(set(self._dirty))
+    @property
+    def model(self) -> Any:
+        return self.weights.model
 
     def hidden(self, content: Pack) -> torch.Tensor:
         """Last hidden states at the pack's predictors, (predictors, hidden size)."""
@@ -63,24 +44,13 @@ class LiveModel:
         states = self.model.base_model(input_ids=self._ids(sequence.tokens)[None], use_cache=False)[0][0]
         return states.index_select(0, self._ids([position - 1 for position in sequence.counted]))
 
-    def _build(self, state: dict[str, torch.Tensor]) -> None:
-        self.model: Any = build_model(self._base, state, self._device)
-        self._tensors = dict(self.model.named_parameters(remove_duplicate=False))
-        self._tensors |= dict(self.model.named_buffers(remove_duplicate=False))
-        self._in_place = set(self._base.names) <= self._tensors.keys()
-        """Not where transformers renames or joins what the files hold, as for mixtures of experts."""
+    def _built(self, _model: Any) -> None:
         if self.packed:
             self._become_packed()
 
     def _become_packed(self) -> None:
         self.model.set_attn_implementation(tiles.ATTENTION)
         tiles.tile_linears(self.model.base_model, self.tile)
-
-    def _take_back(self, names: set[str]) -> None:
-        if self._in_place:
-            for name in names:
-                self._tensors[name].data.copy_(self._base.read(name))
-        self._dirty -= names
 
     def _read(self, module: Any, content: Pack) -> torch.Tensor:
         with tiles.reading(content):
@@ -121,12 +91,8 @@ class LiveModel:
         probe, count = self._probes()[0], 1
         content = pack([(probe,)], [0], self.tile)
         hidden = (self.hidden(content) if self.packed else self.hidden_alone(probe))[:count]
-        ours = self.head.log_probabilities(torch.nn.functional.pad(hidden, (0, 0, 0, self.tile - count)))[:count]
         logits = self._read(self.model, content) if self.packed else self._alone(probe)
-        theirs = torch.log_softmax(logits[:count].float(), dim=-1)
-        if not torch.allclose(ours, theirs, atol=0.1 if self._device.dtype is torch.bfloat16 else 1e-3, rtol=0):
-            name = type(self.model).__name__
-            raise PrerequisiteError(f"{name} makes logits in a way of its own: choose another base")
+        check_head(self.head, hidden, logits[:count], type(self.model).__name__)
 
     def _alone(self, probe: TokenSequence) -> torch.Tensor:
         logits: torch.Tensor = self.model(input_ids=self._ids(probe.tokens)[None], use_cache=False).logits[0]
@@ -141,7 +107,7 @@ class LiveModel:
         ]
 
 
-def _alike(base: Base) -> bool:
+def works_on_tokens(base: Base) -> bool:
     """Whether every weight works on each token alone: linear layers, embeddings and vectors, no mixtures of experts."""
     rope = getattr(base.config, "rope_parameters", None) or {}
     stretched = rope.get("rope_type") in _STRETCHED if isinstance(rope, dict) else True

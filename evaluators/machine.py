@@ -1,5 +1,6 @@
 """This process, set up so that the same work on the same machine gives the same bytes."""
 
+import gc
 import os
 import platform
 from dataclasses import dataclass
@@ -43,6 +44,17 @@ def prepare() -> Device:
         return Device(torch.device("cuda"), torch.bfloat16, tile=2048, budget=16384, workers=1)
     workers = int(os.environ.get("OMP_NUM_THREADS", "1"))
     return Device(torch.device("cpu"), torch.float32, workers=workers)
+
+
+def is_lack_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def free(device: Device) -> None:
+    """Give back what nobody uses any more."""
+    gc.collect()
+    if device.device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def versions(device: Device) -> dict[str, str]:

@@ -12,12 +12,18 @@ import torch
 from safetensors.torch import load_file
 
 from core.challenge import ChallengeKind, GrpoDataset
+from core.errors import PrerequisiteError
 from core.evaluation import GRPO
 from core.rewards.contract import of_source
 from core.rewards.library import entries
+from evaluators import machine
 from evaluators.__main__ import main
-from evaluators.grpo import COMPLETIONS, divergence
+from evaluators.generation import WRITING
+from evaluators.grpo import COMPLETIONS, GrpoChallenge, mean_of, token_kl
+from evaluators.loading import load_base
 from tests.evaluators.bench import Bench, Result, Tensors
+from tests.evaluators.conftest import moved, save_model
+from tests.evaluators.test_same_bytes import ARCHITECTURES
 
 PROMPTS: list[dict[str, Any]] = [
     {"prompt": "Say what it does: def add(a, b): return a + b"},
@@ -98,6 +104,78 @@ def test_the_same_bytes_beside_other_models_and_in_another_process(tmp_path: Pat
     assert Result(0, full / "outputs").scored.value != Result(0, lora / "outputs").scored.value
 
 
+def challenge(base: Path, max_tokens: int = 4096) -> GrpoChallenge:
+    return GrpoChallenge(load_base(base), PROMPTS, DATASET, machine.prepare(), "ab12", max_tokens)
+
+
+class Watch:
+    """What is read; and a machine whose memory has room for so many completions."""
+
+    def __init__(self, model: Any, most: int = COMPLETIONS) -> None:
+        self.prompts, self.failures, self.most = 0, 0, most
+        model.get_input_embeddings().register_forward_pre_hook(self._look)
+
+    def _look(self, _module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        is_prompt = inputs[0].shape[1] > 1
+        self.prompts += is_prompt
+        if not is_prompt and len(WRITING.get()) > self.most:
+            self.failures += 1
+            raise torch.OutOfMemoryError("CUDA out of memory (pretended)")
+
+
+@pytest.mark.parametrize("most", [5, 2, 1])
+def test_a_lack_of_memory_changes_no_byte(bench: Bench, base: Path, tuned: Tensors, most: int) -> None:
+    bench.save(tuned)
+    expected, short = challenge(base).measure(bench.checkpoint), challenge(base)
+    watch = Watch(short.live.weights.model, most)
+    assert short.measure(bench.checkpoint).rows == expected.rows
+    assert watch.failures == {5: 1, 2: 2, 1: 3}[most]
+
+
+@pytest.mark.parametrize("name", ["qwen3", "mistral with a sliding window", "gemma 2, capped", "a mixture of experts"])
+def test_architectures(tmp_path: Path, name: str) -> None:
+    """Those that are packed elsewhere are divided here; the others write eight completions or none."""
+    config, divisible = ARCHITECTURES[name]
+    base = save_model(tmp_path / "base", config())
+    bench = Bench(tmp_path, base)
+    bench.save(moved(load_file(base / "model.safetensors")))
+    whole, short = challenge(base, 32), challenge(base, 32)
+    expected = whole.measure(bench.checkpoint)
+    assert expected.refusal is None and short.live.divisible is divisible
+    if divisible:
+        Watch(short.live.weights.model, 4)
+    assert short.measure(bench.checkpoint).rows == expected.rows
+
+
+def test_no_memory_for_one_completion_is_ours(bench: Bench, base: Path, tuned: Tensors) -> None:
+    bench.save(tuned)
+    short = challenge(base)
+    Watch(short.live.weights.model, 0)
+    with pytest.raises(PrerequisiteError, match="memory is too small for the longest prompt's completions"):
+        short.measure(bench.checkpoint)
+
+
+def test_models_of_one_challenge_share_the_base_and_nothing_else(tmp_path: Path, base: Path, tuned: Tensors) -> None:
+    for name in ("full", "lora", "nan", "vast"):
+        (tmp_path / name).mkdir()
+    folders = {folder.name: Bench(folder, base) for folder in tmp_path.iterdir()}
+    folders["full"].save(tuned)
+    adapter(folders["lora"], base)
+    folders["nan"].save(tuned | {"model.norm.weight": torch.full((32,), torch.nan)})
+    folders["vast"].save(tuned | {"model.norm.weight": torch.full((32,), 3e38)})
+    alone = {name: challenge(base).measure(folders[name].checkpoint) for name in ("full", "lora")}
+    together = challenge(base)
+    watch = Watch(together.live.weights.model)
+    for name in ("lora", "nan", "full", "vast", "lora", "full"):
+        before = watch.prompts
+        measurement = together.measure(folders[name].checkpoint)
+        if name in alone:
+            assert measurement.rows == alone[name].rows
+            assert watch.prompts - before == len(PROMPTS)
+        else:
+            assert measurement.refusal is not None
+
+
 def test_another_seed_draws_other_completions(bench: Bench, tuned: Tensors) -> None:
     bench.save(tuned)
     first, second = measure(bench), measure(bench, seed="ab13")
@@ -169,6 +247,6 @@ def test_what_is_ours_is_no_refusal(bench: Bench, tuned: Tensors, capsys: pytest
 def test_divergence_by_hand() -> None:
     base = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.9, 0.05, 0.05]]))
     fine = torch.log(torch.tensor([[0.25, 0.5, 0.25], [0.9, 0.05, 0.05]])) + 3
-    assert divergence(base, fine) == pytest.approx(0.25 * math.log(2) / 2, abs=1e-7)
-    assert divergence(base, base) == 0
-    assert math.isnan(divergence(base, torch.full_like(base, torch.nan)))
+    assert mean_of(token_kl(base, fine)) == pytest.approx(0.25 * math.log(2) / 2, abs=1e-7)
+    assert mean_of(token_kl(base, base)) == 0
+    assert math.isnan(mean_of(token_kl(base, torch.full_like(base, torch.nan))))
