@@ -56,7 +56,7 @@ class Result:
 
 class Bench:
     def __init__(self, folder: Path, base: Path) -> None:
-        self._folder, self._base = folder, base
+        self._folder, self.base = folder, base
         self.checkpoint = folder / "checkpoint"
         self.checkpoint.mkdir()
         self._runs = 0
@@ -70,12 +70,12 @@ class Bench:
         folder.mkdir()
         test = folder / "test.json"
         test.write_text(json.dumps(rows))
-        paths = {"base_model": self._base, "checkpoint": self.checkpoint, "test": test, "outputs": folder / "outputs"}
+        paths = {"base_model": self.base, "checkpoint": self.checkpoint, "test": test, "outputs": folder / "outputs"}
         spec = EvaluationSpec(
             evaluation_id="e1",
             kind=ChallengeKind.INSTRUCT,
             **{name: str(path) for name, path in paths.items()},
-            base_sha256=tree_sha256(self._base),
+            base_sha256=tree_sha256(self.base),
             checkpoint_sha256=tree_sha256(self.checkpoint),
             test_sha256=sha256(test.read_bytes()).hexdigest(),
         )
