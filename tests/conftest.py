@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from gateways.postgres.database import Database
@@ -26,6 +27,10 @@ os.environ["PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS"] = "1"
 for service in ("TASK_RUN_RECORDER", "EVENT_PERSISTER", "TRIGGERS"):
     os.environ[f"PREFECT_SERVER_SERVICES_{service}_ENABLED"] = "false"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+
+# Hypothesis fails an example that takes 200 ms, and inputs that take a second: on a busy machine any can.
+settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("unhurried")
 
 ACCESS_KEY, SECRET_KEY = "test-access-key", "test-secret-key"
 

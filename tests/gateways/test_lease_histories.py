@@ -120,7 +120,7 @@ class LeaseHistory(RuleBasedStateMachine):
 def test_histories_in_memory() -> None:
     run_state_machine_as_test(
         lambda: LeaseHistory(memory_stores()),  # type: ignore[arg-type]
-        settings=settings(max_examples=100, deadline=None),
+        settings=settings(max_examples=100),
     )
 
 
@@ -133,5 +133,5 @@ def test_histories_on_postgres(database: Database) -> None:
 
     run_state_machine_as_test(
         fresh,  # type: ignore[arg-type]
-        settings=settings(max_examples=15, stateful_step_count=20, deadline=None),
+        settings=settings(max_examples=15, stateful_step_count=20),
     )

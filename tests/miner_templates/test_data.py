@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trainer import lean, rows, samples
 from transformers import AutoTokenizer
@@ -66,10 +66,6 @@ def counting(theirs: list[Theirs]) -> list[Theirs]:
     return [sample for sample in theirs if sample[0].counted]
 
 
-slow_machine = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-
-
-@slow_machine
 @given(
     some(required={"instruct": words, "output": words}, optional=("input", "system")).filter(
         lambda found: any("system" in row for row in found)
@@ -88,7 +84,7 @@ conversations = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(conversations, min_size=1, max_size=5), st.integers(2, 90))
 def test_conversations(template: str, tokenizer: Any, said: list[list[tuple[str, str]]], length: int) -> None:
     found = [{"conversations": [{"from": role, "value": text} for role, text in turns]} for turns in said]
@@ -100,7 +96,6 @@ def test_conversations(template: str, tokenizer: Any, said: list[list[tuple[str,
         assert_equal(sample, expected)
 
 
-@slow_machine
 @given(
     some(required={"prompt": words, "chosen": words, "rejected": words, "system": words}),
     st.sampled_from(DPO),
@@ -115,7 +110,6 @@ def test_pairs(tokenizer: Any, found: list[dict[str, Any]], dataset: DpoDataset,
         assert pair.chosen.ids[: pair.context] == pair.rejected.ids[: pair.context]
 
 
-@slow_machine
 @given(some(required={"prompt": written, "extra_data": words}), st.booleans(), st.integers(4, 60))
 def test_prompts(tokenizer: Any, found: list[dict[str, Any]], extra: bool, length: int) -> None:
     dataset = GrpoDataset(reward_functions=(of_source(REWARD),), extra_column="extra_data" if extra else None)

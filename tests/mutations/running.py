@@ -90,7 +90,7 @@ def _pytest(folder: Path, tests: Iterable[str]) -> tuple[int | None, str]:
         "-q",
         "-p",
         "no:cacheprovider",
-        "--hypothesis-seed=0",
+        "--hypothesis-profile=ci",
         *tests,
     ]
     try:

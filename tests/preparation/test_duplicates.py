@@ -62,7 +62,7 @@ TEXTS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12).map(" ".j
 
 
 @given(st.lists(TEXTS, max_size=20), st.lists(TEXTS, min_size=1, max_size=20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_filter_loses_no_pair(train: list[str], test: list[str]) -> None:
     tests = [shingles(row(text)) for text in test]
     form = form_of(tests)

@@ -107,7 +107,7 @@ SOURCES = st.lists(
 
 
 @given(SOURCES, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_order_of_the_source_changes_nothing(rows: list[dict[str, str]], random: Any) -> None:
     shuffled = random.sample(rows, len(rows))
     try:
@@ -121,7 +121,7 @@ def test_the_order_of_the_source_changes_nothing(rows: list[dict[str, str]], ran
 
 
 @given(SOURCES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_row_is_in_train_or_test_or_dropped_and_none_is_near_a_test_row(rows: list[dict[str, str]]) -> None:
     try:
         made = prepared(rows, test_share=RULES.test_share * 3)

@@ -156,7 +156,7 @@ class World:
         )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(STRUCTURES), st.integers(0, 20), st.integers(0, 30), st.randoms(use_true_random=False))
 def test_every_tournament_ends_whatever_fails_and_whoever_decides(rules, count, misfortunes, random):
     collecting = builders.tournament(rules=rules.model_dump(mode="json"))

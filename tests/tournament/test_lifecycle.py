@@ -30,7 +30,7 @@ losses = st.one_of(VALUES, st.sampled_from(["crashed: exit code 1", "refused: no
 
 
 @given(st.data(), st.integers(1, 70))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_tournament_comes_to_its_end(data, count):
     """Whoever scores, fails or is refused: a champion is named and nobody is left open."""
     skill = {Contestant(builders.hotkey(i)): data.draw(losses) for i in range(1, count + 1)} | {CHAMPION: 2.0}
@@ -48,7 +48,7 @@ def test_every_tournament_comes_to_its_end(data, count):
 
 
 @given(st.integers(2, 40), st.randoms())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_entries_never_changes_the_result(count, random):
     skill = {Contestant(builders.hotkey(i)): 1 + random.random() for i in range(1, count + 1)} | {CHAMPION: 1.5}
     entries = builders.entries(count)

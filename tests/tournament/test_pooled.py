@@ -6,7 +6,7 @@ from random import Random
 from statistics import mean, stdev
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.challenge import Direction
@@ -197,7 +197,6 @@ def test_the_mirror_plays_along_and_wins_nothing():
     assert all(float(challenge.mirror_gain) == pytest.approx(0.693147, abs=1e-6) for challenge in title.challenges)
 
 
-@settings(deadline=None)
 @given(st.floats(1e-4, 0.01), st.integers(0, 2**32))
 def test_the_false_alarm_rate_is_alpha_whatever_the_noise(noise, seed):
     """400 matches of equals at α = 5 %: more than 40 titles would come once in ten million tries (binomial)."""

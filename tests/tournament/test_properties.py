@@ -40,7 +40,7 @@ from tournament.scoring import Result
 from tournament.title import next_champion, title_gain
 
 INSTRUCT, GRPO = ChallengeKind.INSTRUCT, ChallengeKind.GRPO
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 structures = st.sampled_from(STRUCTURES)
@@ -180,7 +180,7 @@ def test_the_champion_is_always_paid(rules, count, salt):
     assert all(paid[winner] > weight for hotkey, weight in paid.items() if hotkey not in (winner, "burn"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(VALUES, VALUES, st.integers(1, 10**6), st.integers(-3, 3), st.integers(0, 12), st.sampled_from([INSTRUCT, GRPO]))
 def test_a_better_value_never_loses_a_title(old, new, more, shift, streak, kind):
     """Whatever the champion's sign: nothing is multiplied by a margin that could turn round with it."""
