@@ -27,6 +27,7 @@ os.environ["PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS"] = "1"
 for service in ("TASK_RUN_RECORDER", "EVENT_PERSISTER", "TRIGGERS"):
     os.environ[f"PREFECT_SERVER_SERVICES_{service}_ENABLED"] = "false"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+os.environ["COLUMNS"] = "200"  # tables of the command are printed whole
 
 # Hypothesis fails an example that takes 200 ms, and inputs that take a second: on a busy machine any can.
 settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=(HealthCheck.too_slow,))

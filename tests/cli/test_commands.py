@@ -28,7 +28,7 @@ SKILL = {Contestant(builders.hotkey(1)): 0.5, Contestant(builders.hotkey(2)): "c
 
 
 def god(*arguments: str) -> tuple[int, str]:
-    outcome = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    outcome = CliRunner().invoke(app, arguments)
     return outcome.exit_code, outcome.output
 
 

@@ -11,7 +11,7 @@ HOTKEYS = ["alice", "bob", "carol", "dave", "eve"]
 
 
 def draw(*arguments: str) -> tuple[int, str]:
-    outcome = CliRunner().invoke(app, ["draw", *arguments], env={"COLUMNS": "200"})
+    outcome = CliRunner().invoke(app, ["draw", *arguments])
     return outcome.exit_code, outcome.output
 
 

@@ -32,7 +32,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ports]:
 
 
 def god(*arguments: str) -> tuple[int, str]:
-    outcome = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    outcome = CliRunner().invoke(app, arguments)
     return outcome.exit_code, outcome.output
 
 

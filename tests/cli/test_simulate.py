@@ -32,7 +32,7 @@ GIVEN = (
 
 
 def god(*arguments: str) -> tuple[int, str]:
-    outcome = CliRunner().invoke(app, ("simulate", *arguments), env={"COLUMNS": "200"})
+    outcome = CliRunner().invoke(app, ("simulate", *arguments))
     return outcome.exit_code, outcome.output
 
 
