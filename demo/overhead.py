@@ -48,9 +48,10 @@ def _overhead(work: Work, ends: dict[str, list[datetime]]) -> float | None:
 def _ends(works: Sequence[Work]) -> dict[str, list[datetime]]:
     """When the containers ended, by the places that one container at a time has."""
     ends: dict[str, list[datetime]] = {}
-    for work, attempt in ((work, attempt) for work in works for attempt in work.attempts):
+    attempts = ((work, attempt) for work in works for attempt in work.attempts)
+    for each, attempt in attempts:
         if attempt.ended_at is not None:
-            for place in _places(work, attempt):
+            for place in _places(each, attempt):
                 ends.setdefault(place, []).append(attempt.ended_at)
     return ends
 
