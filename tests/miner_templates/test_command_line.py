@@ -53,7 +53,9 @@ def test_a_missing_column_is_named(train: ModuleType, world: World, field: str) 
 
 
 @pytest.mark.parametrize(
-    ("kind", "missing"), [(CHAT, "chat_column"), (DPO, "field_rejected"), (GRPO, "field_prompt")], ids=str
+    ("kind", "missing"),
+    [(CHAT, "chat_column"), (DPO, "field_rejected"), (GRPO, "field_prompt")],
+    ids=["chat", "dpo", "grpo"],
 )
 def test_the_columns_of_every_kind_are_looked_for(train: ModuleType, world: World, kind: Kind, missing: str) -> None:
     world.become(kind)
