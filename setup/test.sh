@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests that this machine can run: those of containers and GPUs where there are such.
+# All tests that this machine can run: those of containers and GPUs where there are such. Two processes at a time, a
+# file's tests always in one of them: much of what is tested waits for clocks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source setup/lines.sh
@@ -16,4 +17,4 @@ fi
 command -v nvidia-smi >/dev/null || without+=("not gpu")
 
 selection=$(printf ' and %s' "${without[@]:-}")
-exec .venv/bin/python -m pytest -m "${selection# and }" "$@"
+exec .venv/bin/python -m pytest -n 2 --dist loadfile -m "${selection# and }" "$@"
