@@ -19,6 +19,8 @@ CHAT = "chat-nats-per-answer-token/1"
 DPO = "dpo-sigmoid-loss/1"
 GRPO = "grpo-reward-minus-kl/1"
 """Names and versions of the measurements (docs/rules.md, chapter 5); a change of any detail is a new version."""
+MOST_TOKENS = 4096
+"""Of a row."""
 
 
 def definition_of(kind: ChallengeKind, kl_coefficient: float | None = None) -> str:
@@ -99,7 +101,7 @@ class EvaluationSpec(Frozen):
     kl_coefficient: Annotated[float, Field(gt=0)] | None = None
     seed: str = ""
     """Hex, of the challenge: fixes the generations of GRPO, the same for every model."""
-    max_tokens: Annotated[int, Field(gt=0)] = 4096
+    max_tokens: Annotated[int, Field(gt=0)] = MOST_TOKENS
     """Rows are cut to this length, or to the base's own positions when those are fewer."""
     base_sha256: Sha256
     checkpoint_sha256: Sha256

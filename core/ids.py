@@ -4,7 +4,7 @@ text-0001                       tournament
 text-0001-r2                    round
 text-0001-r2-g1                 group (a pair is a group of two)
 text-0001-r2-g1-c1              challenge
-text-0001-r2-g1-c1-rewards0     trial of its reward functions (of its replacement 0)
+text-0001-r2-g1-c1-trial0       trial before it is ready (of its replacement 0)
 text-0001-r2-g1-c1-5F3s…        training of one contestant
 text-0001-r2-g1-c1-5F3s…-e1     evaluation of that training's checkpoint
 """
@@ -46,8 +46,8 @@ def challenge_id(group: GroupId, position: int) -> ChallengeId:
 
 
 def trial_id(challenge: ChallengeId, replacement: int) -> str:
-    """Name of the trial of a challenge's reward functions, as it was drawn for the `replacement`-th time."""
-    return f"{challenge}-rewards{replacement}"
+    """Name of the trial of a challenge, as it was drawn for the `replacement`-th time."""
+    return f"{challenge}-trial{replacement}"
 
 
 def training_id(challenge: ChallengeId, contestant: Contestant) -> TrainingId:

@@ -5,15 +5,18 @@ others. Exit code 0: every job has a report, a number or a refusal with its reas
 some job, and the reason in one line on stderr for each.
 
 `python -m evaluators rewards /job`: try a challenge's reward functions, as `python -m evaluators.rewards /job` does.
+`python -m evaluators rows /job`: read a challenge's rows as measuring would (`evaluators/reading.py`).
 """
 
 import gc
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -28,23 +31,26 @@ def main(arguments: Sequence[str]) -> int:
         return _ours("usage: python -m evaluators <job folder>…")
     if arguments[0] == "rewards":
         return validate_rewards(arguments[1:])
-    registry = Registry()
-    return max(_attempt(Path(argument), registry) for argument in arguments)
+    if arguments[0] == "rows":
+        reading: Any = import_module("evaluators.reading")
+        return max(_attempt(reading.answer, Path(argument)) for argument in arguments[1:])
+    answer = partial(_answer, Registry())
+    return max(_attempt(answer, Path(argument)) for argument in arguments)
 
 
-def _attempt(folder: Path, registry: Registry) -> int:
+def _attempt(answer: Callable[[Path], None], folder: Path) -> int:
     try:
-        _answer(folder, registry)
+        answer(folder)
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        return _ours(f"{first['msg']} (at {where or 'its top'}): spec.json is not an EvaluationSpec")
+        return _ours(f"{first['msg']} (at {where or 'its top'}): spec.json is no {e.title}")
     except (GodError, OSError, MemoryError) as e:
         return _ours(f"{type(e).__name__}: {e}")
     return 0
 
 
-def _answer(folder: Path, registry: Registry) -> None:
+def _answer(registry: Registry, folder: Path) -> None:
     began = time.perf_counter()
     spec = job.read_spec(folder)
     job.clear(spec)

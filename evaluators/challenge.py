@@ -40,12 +40,9 @@ class Challenge:
         """Raises PrerequisiteError for whatever is wrong with rows, dataset or base."""
         self.stages, self._base, self._device = Stages(), base, device
         with self.stages.timed("rows"):
-            length = min(max_tokens, base.positions or max_tokens)
-            self._samples = samples_of(rows, dataset, load_tokenizer(base), length)
+            self._samples = samples_of(rows, dataset, load_tokenizer(base), base.length(max_tokens))
         self._hashes = [sha256_hex(canonical_json(row)) for row in rows]
-        self._counting = [number for number, sample in enumerate(self._samples) if sample[0].counted]
-        if not self._counting:
-            raise PrerequisiteError("the test set has no answer token at all: prepare the challenge again")
+        self._counting = counting(self._samples)
         self._definition = definition_for(dataset, kl_coefficient)
 
     def measure(self, folder: Path, verify: Callable[[], None] = lambda: None) -> Measurement:
@@ -128,6 +125,14 @@ def samples_of(rows: Sequence[Row], dataset: DatasetType, tokenizer: object, len
         case DpoDataset():
             return preference.samples(rows, dataset, tokenizer, length)
     raise PrerequisiteError(f"a {type(dataset).__name__} is not read here: use the evaluator of its kind")
+
+
+def counting(samples: Sequence[Sample]) -> list[int]:
+    """Numbers of the samples that a value is made of. Raises PrerequisiteError when there is none."""
+    numbers = [number for number, sample in enumerate(samples) if sample[0].counted]
+    if not numbers:
+        raise PrerequisiteError("the test set has no answer token at all: prepare the challenge again")
+    return numbers
 
 
 def definition_for(dataset: DatasetType, kl_coefficient: float | None) -> Definition:

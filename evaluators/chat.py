@@ -13,7 +13,7 @@ from core.challenge import ChatDataset
 from core.errors import PrerequisiteError
 from core.value import canonical_json, sha256_hex
 from evaluators.packing import Sample, TokenSequence
-from evaluators.rows import Row, require_columns, sound_text
+from evaluators.rows import Row, RowError, require_columns, sound_text
 from evaluators.templates import ChatTemplate, Messages, TemplateFailedError
 
 Spans = list[tuple[int, int]]
@@ -39,9 +39,7 @@ def samples(rows: Sequence[Row], dataset: ChatDataset, tokenizer: Any, length: i
         try:
             spans = answer_spans(messages, text, marked, ending)
         except UnclearError as e:
-            raise PrerequisiteError(
-                f"row {number} of the test set: the chat template {template.name!r} {e}: drop the row, or use chatml"
-            ) from e
+            raise RowError(number, f"the chat template {template.name!r} {e}: drop the row, or use chatml") from e
         found.append((_sequence(tokenizer, text, spans, length),))
     return found
 
@@ -50,22 +48,24 @@ def conversation_of(row: Row, dataset: ChatDataset, number: int = 0) -> Messages
     """The row's messages up to the last of the assistant's; none where it says nothing."""
     said = row.get(dataset.chat_column)
     if not isinstance(said, list):
-        raise PrerequisiteError(f"row {number} of the test set: {dataset.chat_column!r} is no list of messages")
-    messages = [_message(turn, dataset, f"row {number} of the test set, message {at}") for at, turn in enumerate(said)]
+        raise RowError(number, f"{dataset.chat_column!r} is no list of messages")
+    messages = [_message(turn, dataset, number, at) for at, turn in enumerate(said)]
     answers = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
     return messages[: answers[-1] + 1] if answers else []
 
 
-def _message(turn: object, dataset: ChatDataset, what: str) -> dict[str, str]:
+def _message(turn: object, dataset: ChatDataset, number: int, at: int) -> dict[str, str]:
     roles = {dataset.chat_user_reference: "user", dataset.chat_assistant_reference: "assistant", "system": "system"}
     if not isinstance(turn, dict):
-        raise PrerequisiteError(
-            f"{what}: it is no object with {dataset.chat_role_field!r}: prepare the challenge again"
+        raise RowError(
+            number, f"message {at} is no object with {dataset.chat_role_field!r}: prepare the challenge again"
         )
     role = turn.get(dataset.chat_role_field)
     if not isinstance(role, str) or role not in roles:
-        raise PrerequisiteError(f"{what}: its {dataset.chat_role_field!r} {role!r} is none of {sorted(roles)}: map it")
-    content = sound_text(turn.get(dataset.chat_content_field), f"{what}: {dataset.chat_content_field!r}")
+        raise RowError(
+            number, f"message {at}: its {dataset.chat_role_field!r} {role!r} is none of {sorted(roles)}: map it"
+        )
+    content = sound_text(turn.get(dataset.chat_content_field), number, f"message {at}: {dataset.chat_content_field!r}")
     return {"role": roles[role], "content": content}
 
 
@@ -76,8 +76,8 @@ def _texts(template: ChatTemplate, tokenizer: Any, conversations: list[Messages]
     try:
         found, *texts = template.render(wanted)
     except TemplateFailedError as e:
-        row = f"row {(e.at - 1) % len(conversations)} of the test set: " if e.at else ""
-        raise PrerequisiteError(f"{row}the chat template {template.name!r} is refused: {e.reason}; use chatml") from e
+        reason = f"the chat template {template.name!r} is refused: {e.reason}; use chatml"
+        raise RowError((e.at - 1) % len(conversations), reason) if e.at else PrerequisiteError(reason) from e
     pairs = zip(texts[: len(conversations)], texts[len(conversations) :], strict=True)
     return list(pairs), ending_of(found, tokenizer)
 

@@ -42,16 +42,17 @@ def read_rows(spec: EvaluationSpec) -> list[Row]:
     data = path.read_bytes()
     if sha256_hex(data) != spec.test_sha256:
         raise IntegrityError(f"the test set {path} has another SHA-256 than the spec says")
-    return _rows(path, data)
+    return parse_rows(data, f"the test set {path}")
 
 
-def _rows(path: Path, data: bytes) -> list[Row]:
+def parse_rows(data: bytes, what: str) -> list[Row]:
+    """Raises PrerequisiteError for anything but a JSON list of rows."""
     try:
         rows = json.loads(data)
     except ValueError as e:
-        raise PrerequisiteError(f"the test set {path} is not JSON ({e}): prepare the challenge again") from e
+        raise PrerequisiteError(f"{what} is not JSON ({e}): prepare the challenge again") from e
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise PrerequisiteError(f"the test set {path} is not a JSON list of rows: prepare the challenge again")
+        raise PrerequisiteError(f"{what} is not a JSON list of rows: prepare the challenge again")
     return rows
 
 
@@ -103,14 +104,14 @@ def write(spec: EvaluationSpec, measurement: Measurement, seconds: float) -> Non
         versions=measurement.versions,
         seconds=round(seconds, 3),
     )
-    _write_whole(Path(spec.outputs) / REPORT, canonical_json(report))
+    write_whole(Path(spec.outputs) / REPORT, canonical_json(report))
 
 
 def _outcome(outputs: Path, measurement: Measurement) -> EvaluationOutcome:
     if measurement.refusal is not None:
         return Refused(reason=measurement.refusal)
     lines = b"".join(canonical_json(row) + b"\n" for row in measurement.rows)
-    _write_whole(outputs / PER_EXAMPLE, lines)
+    write_whole(outputs / PER_EXAMPLE, lines)
     return Scored(
         value=corpus_loss(measurement.rows),
         weight=sum(row.weight for row in measurement.rows),
@@ -121,7 +122,7 @@ def _outcome(outputs: Path, measurement: Measurement) -> EvaluationOutcome:
     )
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     unfinished = path.with_name(f".{path.name}.unfinished")
     with unfinished.open("wb") as stream:
         stream.write(data)

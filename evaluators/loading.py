@@ -49,6 +49,10 @@ class Base:
         """The longest sequence that the base was made for, where its config says so."""
         return getattr(self.config, "max_position_embeddings", None)
 
+    def length(self, most: int) -> int:
+        """Tokens that a row is cut to where `most` are allowed."""
+        return min(most, self.positions or most)
+
     def read(self, name: str) -> torch.Tensor:
         return self.files.read(name)
 
@@ -69,7 +73,11 @@ def load_base(folder: Path) -> Base:
 
 
 def load_tokenizer(base: Base) -> Any:
-    return AutoTokenizer.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+    """Raises PrerequisiteError."""
+    try:
+        return AutoTokenizer.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+    except Exception as e:  # what broken files raise in the tokenizers library is a bare Exception
+        raise PrerequisiteError(f"the base's tokenizer cannot be loaded ({e}): choose another base") from e
 
 
 def base_state(base: Base, dtype: torch.dtype) -> dict[str, torch.Tensor]:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.challenge import GrpoDataset
-from core.errors import PrerequisiteError
 from core.value import canonical_json, sha256_hex
 from evaluators.instruct import encode, left_cut, special_tokens
 from evaluators.loading import Base, load_tokenizer
 from evaluators.rewards.validation import extra_of
-from evaluators.rows import Row, require_columns, text_of
+from evaluators.rows import Row, RowError, require_columns, text_of
 
 MOST_PROMPT, MOST_NEW = 512, 256
 """Tokens."""
@@ -49,7 +48,7 @@ class Voice:
 
 def voice_of(base: Base, max_tokens: int) -> Voice:
     tokenizer = load_tokenizer(base)
-    length = min(max_tokens, base.positions or max_tokens)
+    length = base.length(max_tokens)
     most_new = min(MOST_NEW, max(1, length // 2))
     declared = base.config.get_text_config().eos_token_id
     ends = {tokenizer.eos_token_id, *(declared if isinstance(declared, list) else [declared])} - {None}
@@ -57,12 +56,12 @@ def voice_of(base: Base, max_tokens: int) -> Voice:
 
 
 def prompts(rows: Sequence[Row], dataset: GrpoDataset, voice: Voice) -> Iterator[Prompt]:
-    """One for every row, in order. Raises PrerequisiteError for a row without a prompt."""
+    """One for every row, in order. Raises RowError for a row without a prompt."""
     require_columns(rows, [dataset.field_prompt])
     bos, _ = special_tokens(voice.tokenizer)
     for number, row in enumerate(rows):
         text = text_of(row, dataset.field_prompt, number)
         if not text:
-            raise PrerequisiteError(f"row {number} of the test set has no prompt: prepare the challenge again")
+            raise RowError(number, "it has no prompt: prepare the challenge again")
         tokens = bos + left_cut(encode(voice.tokenizer, text), voice.most_prompt - len(bos))
         yield Prompt(text, tuple(tokens), extra_of(row, dataset), sha256_hex(canonical_json(row)))

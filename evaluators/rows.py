@@ -11,24 +11,32 @@ MOST_CHARACTERS = 1 << 22
 """Of one text; a row of 4096 tokens has some 16,000."""
 
 
+class RowError(PrerequisiteError):
+    """A row that cannot be measured: its position among those that were given, and why."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"row {number} of the test set: {reason}")
+        self.number, self.reason = number, reason
+
+
 def text_of(row: Row, column: str | None, number: int) -> str:
-    """The text in the row's column; empty where there is none. Raises PrerequisiteError for anything else."""
+    """The text in the row's column; empty where there is none. Raises RowError for anything else."""
     value = row.get(column) if column else None
     if value is None:
         return ""
-    return sound_text(value, f"row {number} of the test set: {column!r}")
+    return sound_text(value, number, repr(column))
 
 
-def sound_text(value: object, what: str) -> str:
-    """Raises PrerequisiteError for what is no text, no Unicode, or too long."""
+def sound_text(value: object, number: int, what: str) -> str:
+    """Raises RowError for what is no text, no Unicode, or too long."""
     if not isinstance(value, str):
-        raise PrerequisiteError(f"{what} is no text: prepare the challenge again")
+        raise RowError(number, f"{what} is no text: prepare the challenge again")
     if len(value) > MOST_CHARACTERS:
-        raise PrerequisiteError(f"{what} has {len(value)} characters, more than {MOST_CHARACTERS}: drop the row")
+        raise RowError(number, f"{what} has {len(value)} characters, more than {MOST_CHARACTERS}: drop the row")
     try:
         value.encode()
     except UnicodeEncodeError as e:
-        raise PrerequisiteError(f"{what} is broken Unicode ({e.reason}): drop the row") from e
+        raise RowError(number, f"{what} is broken Unicode ({e.reason}): drop the row") from e
     return value
 
 

@@ -6,10 +6,10 @@ from prefect import flow
 
 from core.challenge import ChallengePlan
 from core.errors import IntegrityError, PrerequisiteError
-from flows.rewards import try_rewards
+from flows.trial import try_challenge
 from tasks.challenges import prepare_data, record_failed, record_ready
 from tasks.dispatch import DispatchExhaustedError, see_through
-from tasks.rewards import draft_rewards, propose_trial, trial_work
+from tasks.trials import draft_rewards, propose_trial, trial_work
 from tournament.rules import TournamentRules
 
 
@@ -17,7 +17,7 @@ from tournament.rules import TournamentRules
 def prepare_challenge(plan: ChallengePlan, rules: dict[str, Any]) -> None:
     """A model or dataset that does not serve fails the challenge with its reason; it is nobody's loss.
 
-    Where reward functions are to be tried first, `try-rewards` records what has become of it.
+    Where something of it is to be tried first, `try-challenge` records what has become of it.
     """
     split = TournamentRules.model_validate(rules)
     try:
@@ -26,6 +26,6 @@ def prepare_challenge(plan: ChallengePlan, rules: dict[str, Any]) -> None:
         if trial is None:
             record_ready(plan.challenge_id, data)
         else:
-            see_through(trial_work(plan, trial, try_rewards))
+            see_through(trial_work(plan, trial, try_challenge))
     except (ValueError, PrerequisiteError, IntegrityError, DispatchExhaustedError) as error:
         record_failed(plan.challenge_id, str(error))

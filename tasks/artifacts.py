@@ -10,6 +10,7 @@ from prefect import task
 
 from core.artifacts import ArtifactKind, ArtifactRef
 from core.errors import PrerequisiteError
+from core.value import sha256_hex
 from gateways.wiring import ports, settings
 from tasks.retrying import EFFECT
 
@@ -27,6 +28,17 @@ def cache_folder() -> Path:
 @task(task_run_name="fetch-{ref.key}", **EFFECT)
 def fetch(ref: ArtifactRef) -> Path:
     return ports().artifacts.fetch(ref, cache_folder())
+
+
+def keep(data: bytes) -> Path:
+    """The file of these bytes on this machine, to be mounted into containers."""
+    folder = settings().state / "specs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{sha256_hex(data)}.json"
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.write_bytes(data)
+    new.replace(path)
+    return path
 
 
 @task(task_run_name="put-log", **EFFECT)

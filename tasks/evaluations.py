@@ -1,6 +1,5 @@
 """Evaluation rows: request, load, begin, end, record; and reading what the evaluator wrote."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -25,8 +24,8 @@ from core.evaluation import (
 from core.ids import ChallengeId, EvaluationId, TrainingId
 from core.training import Attempt, AttemptEnd
 from core.value import canonical_json, sha256_hex
-from gateways.wiring import ports, settings
-from tasks.artifacts import cache_folder, staging
+from gateways.wiring import ports
+from tasks.artifacts import cache_folder, keep, staging
 from tasks.retrying import EFFECT
 
 PER_EXAMPLE = "per_example.jsonl"
@@ -82,14 +81,7 @@ def record_evaluation(
 @task(task_run_name="spec-{spec.evaluation_id}", **EFFECT)
 def write_spec(spec: EvaluationSpec) -> Path:
     """The spec as a file that the container mounts."""
-    data = canonical_json(spec)
-    folder = settings().state / "specs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{sha256_hex(data)}.json"
-    new = path.with_suffix(f".{os.getpid()}.new")
-    new.write_bytes(data)
-    new.replace(path)
-    return path
+    return keep(canonical_json(spec))
 
 
 @task(task_run_name="read-report-{spec.evaluation_id}", **EFFECT)

@@ -1,4 +1,4 @@
-"""Whether a training, an evaluation or a trial of reward functions is over, by its name alone."""
+"""Whether a training, an evaluation or a trial of a challenge is over, by its name alone."""
 
 import re
 
@@ -10,7 +10,7 @@ from core.training import WorkStatus
 from gateways.wiring import ports
 
 _EVALUATION = re.compile(r".+-e\d+")
-_TRIAL = re.compile(r"(?P<challenge>.+)-rewards(?P<replacement>\d+)(-[0-9a-f]{12})?")
+_TRIAL = re.compile(r"(?P<challenge>.+)-trial(?P<replacement>\d+)(-[0-9a-f]{12})?")
 
 
 def has_outcome(subject: str) -> bool:

@@ -67,7 +67,7 @@ def begin(stage: Stage, house: House) -> None:
 
 
 def runs_of(stage: Stage) -> list[Run]:
-    found = [Run(folder) for folder in (stage.folder / "state/compute/runs").glob(f"{CHALLENGE}-rewards0-*")]
+    found = [Run(folder) for folder in (stage.folder / "state/compute/runs").glob(f"{CHALLENGE}-trial0-*")]
     return [run for run in found if (state := run.state()) is not None and state.started_at is not None]
 
 

@@ -190,7 +190,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "no such column": ({"talk": []}, "no row of the test set has the column 'conversations' .the first has talk."),
     "a text": ({"conversations": "hello"}, "row 0 of the test set: 'conversations' is no list of messages"),
     "a row of another type": ({"conversations": None}, "row 0 .* is no list"),
-    "no object": ({"conversations": ["hello"]}, "row 0 of the test set, message 0: it is no object"),
+    "no object": ({"conversations": ["hello"]}, "row 0 of the test set: message 0 is no object"),
     "another role": ({"conversations": [{"from": "tool", "value": "x"}]}, "message 0: its 'from' 'tool' is none of"),
     "no role": ({"conversations": [{"value": "x"}]}, "its 'from' None is none of"),
     "no content": ({"conversations": [{"from": "user"}]}, "message 0: 'value' is no text"),

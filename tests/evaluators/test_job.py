@@ -54,9 +54,9 @@ def test_a_test_set_that_is_no_list_of_rows(bench: Bench, rows: Any, capsys: pyt
 def test_a_job_without_a_spec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "spec.json is not there: write the EvaluationSpec" in fault_of(tmp_path, capsys)
     (tmp_path / "spec.json").write_text('{"evaluation_id": "e1", "surprise": 1}')
-    assert "spec.json is not an EvaluationSpec" in fault_of(tmp_path, capsys)
+    assert "spec.json is no EvaluationSpec" in fault_of(tmp_path, capsys)
     (tmp_path / "spec.json").write_text("{")
-    assert "spec.json is not an EvaluationSpec" in fault_of(tmp_path, capsys)
+    assert "spec.json is no EvaluationSpec" in fault_of(tmp_path, capsys)
 
 
 def test_the_command_without_a_folder(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,14 @@
-"""Trials of a challenge's reward functions: asked for, stored before they begin, read when they are over."""
+"""Trials of challenges: asked for, stored before they begin, read when they are over."""
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from prefect import task
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from core.artifacts import ArtifactKind, ArtifactRef
 from core.challenge import ChallengeData, ChallengePlan, RewardFunction
@@ -16,10 +16,10 @@ from core.compute import ContainerSpec, ContainerStatus, Ending, Mount
 from core.errors import PrerequisiteError
 from core.ids import trial_id
 from core.rewards.drafting import draft
-from core.rewards.validation import ValidationReport, Verdict
-from core.value import canonical_json, sha256_hex
-from gateways.wiring import ports, settings
-from preparation.trial import Trial, on_rows, stopped, trial_of
+from core.value import canonical_json
+from gateways.wiring import ports
+from preparation.trial import RewardsTrial, Trial, trial_of
+from tasks.artifacts import fetch, keep
 from tasks.dispatch import AnyFlow, Work, bounded
 from tasks.outcomes import is_planned
 from tasks.retrying import EFFECT
@@ -45,8 +45,9 @@ def propose_trial(plan: ChallengePlan, data: ChallengeData, drafts: Sequence[Rew
     trial = trial_of(plan, data, drafts)
     if trial is None:
         return None
-    whole = on_rows(trial, json.loads(ports().artifacts.get_bytes(data.train)))
-    return ports().artifacts.put_bytes(ArtifactKind.TRIAL, canonical_json(whole))
+    if isinstance(trial, RewardsTrial):
+        trial = trial.on_rows(json.loads(ports().artifacts.get_bytes(data.train)))
+    return ports().artifacts.put_bytes(ArtifactKind.TRIAL, canonical_json(trial))
 
 
 def trial_work(plan: ChallengePlan, trial: ArtifactRef, flow: AnyFlow) -> Work:
@@ -64,7 +65,8 @@ def trial_work(plan: ChallengePlan, trial: ArtifactRef, flow: AnyFlow) -> Work:
 
 @task(task_run_name="load-{ref.key}", **EFFECT)
 def load_trial(ref: ArtifactRef) -> Trial:
-    return Trial.model_validate_json(ports().artifacts.get_bytes(ref))
+    trial: Trial = TypeAdapter(Trial).validate_json(ports().artifacts.get_bytes(ref))
+    return trial
 
 
 @task(task_run_name="is-planned-{trial.trial_id}", **EFFECT)
@@ -73,38 +75,33 @@ def awaits(trial: Trial) -> bool:
     return is_planned(trial.plan.challenge_id, trial.plan.replacement)
 
 
-@task(task_run_name="write-{trial.trial_id}", **EFFECT)
-def write_job(trial: Trial) -> tuple[Mount, ...]:
-    """The trial's spec and rows as files that its container mounts."""
-    files = {"/job/spec.json": canonical_json(trial.spec), trial.spec.rows: canonical_json(trial.sample)}
-    return tuple(Mount(source=str(_written(data)), target=target) for target, data in files.items())
+def job_of(trial: Trial) -> tuple[Mount, ...]:
+    """The trial's files as its container mounts them."""
+    sources = {
+        target: fetch(held) if isinstance(held, ArtifactRef) else keep(held) for target, held in trial.files.items()
+    }
+    return tuple(Mount(source=str(source), target=target) for target, source in sources.items())
 
 
-def _written(data: bytes) -> Path:
-    folder = settings().state / "specs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{sha256_hex(data)}.json"
-    new = path.with_suffix(f".{os.getpid()}.new")
-    new.write_bytes(data)
-    new.replace(path)
-    return path
+class Spoilt(NamedTuple):
+    """A run that says nothing about the challenge; the trial has to be done again."""
+
+    problem: str
 
 
 @task(task_run_name="read-{trial.trial_id}", **EFFECT)
-def read_verdicts(trial: Trial, run: ContainerSpec, status: ContainerStatus) -> tuple[Verdict, ...] | str:
-    """One for each function, also of a trial whose time was up; or why the trial has to be done again."""
+def read_outcome(trial: Trial, run: ContainerSpec, status: ContainerStatus) -> ChallengeData | str | Spoilt:
+    """The challenge's data, or why it cannot be had; also of a trial whose time was up."""
     if status.ending not in (Ending.FINISHED, Ending.TIME_UP):
-        return f"{status.ending}: {status.detail}"
+        return Spoilt(f"{status.ending}: {status.detail}")
+    path = Path(status.output_path) / "report.json"
+    report = path.read_bytes() if path.is_file() else None
     try:
-        found = ValidationReport.model_validate_json((Path(status.output_path) / "report.json").read_bytes()).verdicts
-    except FileNotFoundError:
-        found = ()
+        return trial.outcome(report, run.limits.seconds if status.ending is Ending.TIME_UP else None)
     except ValidationError as error:
-        return f"the report of the trial is not valid: {error.errors()[0]['msg']}"
-    verdicts = stopped(trial, found, run.limits.seconds) if status.ending is Ending.TIME_UP else found
-    if [verdict.reward_id for verdict in verdicts] != [function.reward_id for function in trial.functions]:
-        return "the report of the trial is not about its functions"
-    return verdicts
+        return Spoilt(f"the report of the trial is not valid: {error.errors()[0]['msg']}")
+    except ValueError as error:
+        return Spoilt(f"the report of the trial is not valid: {error}")
 
 
 @task(task_run_name="remove-runs-{trial.trial_id}", **EFFECT)

@@ -1,4 +1,4 @@
-"""Reward functions tried before their challenge is ready. The container is played by the evaluator's own code."""
+"""Reward functions and rows tried before their challenge is ready; the container is played by our own evaluator."""
 
 import json
 from collections.abc import Callable
@@ -21,20 +21,22 @@ from core.challenge import (
 from core.compute import ContainerSpec, Ending
 from core.ids import ChallengeId, group_id, round_id, tournament_id
 from core.ports import Ports
+from core.reading import ReadingReport, ReadingSpec
 from core.rewards.contract import name_of, of_source
 from core.rewards.library import entries
 from core.rewards.validation import ValidationSpec
 from core.tournament import TournamentStatus
 from evaluators.rewards.__main__ import main as validate_rewards
-from flows import rewards
 from flows.challenge import prepare_challenge
 from gateways import wiring
 from gateways.compute.local import LocalCompute
 from gateways.memory import MemoryHub, World, memory_ports
+from gateways.memory.compute import Script
 from gateways.memory.world import TournamentRow
 from gateways.settings import ComputeSettings, WriterSettings
 from gateways.wiring import use_ports
 from gateways.writing import CompletionsWriter
+from preparation import trial
 from tasks import dispatch
 from tasks.outcomes import has_outcome
 from tasks.runs import remove_finished_runs
@@ -47,7 +49,7 @@ from tournament import rules
 pytestmark = pytest.mark.prefect
 TOURNAMENT = tournament_id("text", 1)
 ID = ChallengeId("text-0001-r1-g1-c1")
-TRIAL = f"{ID}-rewards0"
+TRIAL = f"{ID}-trial0"
 RULES = rules.DEMO.model_copy(update={"minimum_rows": 20}).model_dump(mode="json")
 
 CALM = "def calm(completions, **kwargs):\n    return [float('!' not in text) for text in completions]\n"
@@ -85,16 +87,15 @@ def in_container(spec: ContainerSpec, output: Path) -> Ending:
 
 
 class Stand:
-    """A tournament in memory that waits for one GRPO challenge."""
+    """A tournament in memory that waits for one challenge."""
 
-    def __init__(self, folder: Path, functions: tuple[RewardFunction, ...], **changes: Any) -> None:
+    def __init__(self, folder: Path, source: DatasetInfo, script: Script) -> None:
         self.world = World()
-        self.compute = ImageIsTree(in_container, folder / "runs")
-        described = GrpoDataset(reward_functions=functions) if functions else None
-        self.dataset = dataset(ChallengeKind.GRPO, dataset_id="prompts", dataset_type=described, **changes)
+        self.compute = ImageIsTree(script, folder / "runs")
+        self.dataset = source
         hub = MemoryHub()
         hub.add_model(builders.model(), {"config.json": "{}", "model.safetensors": "x"})
-        hub.add_dataset(self.dataset, sources(ChallengeKind.GRPO, 60))
+        hub.add_dataset(source, sources(source.kind, 60))
         self.ports = memory_ports(self.compute, world=self.world, hub=hub)
         self.ports.leases.register_slots(self.compute.slots())
         active = builders.tournament(1).model_copy(update={"status": TournamentStatus.ACTIVE})
@@ -102,7 +103,7 @@ class Stand:
         self.plan(self.dataset)
 
     def plan(self, source: DatasetInfo) -> None:
-        drawn = builders.challenge_plan(ID, kind=ChallengeKind.GRPO, dataset=source)
+        drawn = builders.challenge_plan(ID, kind=source.kind, dataset=source)
         round_ = round_id(TOURNAMENT, 1)
         self.world.challenges[ID] = Challenge(
             plan=drawn,
@@ -137,7 +138,12 @@ MakeStand = Callable[..., Stand]
 
 @pytest.fixture
 def stand(inline: Path) -> MakeStand:
-    return lambda *functions, **changes: Stand(inline, functions, **changes)
+    def make(*functions: RewardFunction, **changes: Any) -> Stand:
+        described = GrpoDataset(reward_functions=functions) if functions else None
+        prompts = dataset(ChallengeKind.GRPO, dataset_id="prompts", dataset_type=described, **changes)
+        return Stand(inline, prompts, in_container)
+
+    return make
 
 
 def test_a_datasets_own_sound_functions_judge_the_challenge(stand: MakeStand) -> None:
@@ -173,6 +179,47 @@ def test_a_false_hash_fails_the_challenge_before_anything_runs(stand: MakeStand)
     assert "func_hash is not the SHA-256 of its text" in str(there.challenge.reason) and there.compute.ran == []
 
 
+def reads(problem: str | None) -> Script:
+    """The evaluator as it reads rows, with this to say of them."""
+
+    def script(spec: ContainerSpec, output: Path) -> Ending:
+        assert spec.command == ("rows", "/job")
+        mounts = {mount.target: Path(mount.source) for mount in spec.inputs}
+        asked = ReadingSpec.model_validate_json(mounts["/job/spec.json"].read_bytes())
+        assert (mounts[asked.base_model] / "config.json").is_file()
+        assert [len(json.loads(mounts[path].read_bytes())) for path in (asked.test, asked.train)] == [6, 54]
+        (output / "report.json").write_text(ReadingReport(problem=problem).model_dump_json())
+        return Ending.FINISHED
+
+    return script
+
+
+def conversations(folder: Path, script: Script) -> Stand:
+    return Stand(folder, dataset(ChallengeKind.CHAT, dataset_id="talks"), script)
+
+
+def test_conversations_are_read_before_their_challenge_is_ready(inline: Path) -> None:
+    there = conversations(inline, reads(None))
+    there.prepare()
+    assert there.challenge.status is ChallengeStatus.READY
+    assert len(there.compute.ran) == 1 and there.is_clean()
+
+
+def test_a_row_that_measuring_would_not_read_fails_the_challenge(inline: Path) -> None:
+    there = conversations(inline, reads("row 7 of train: the chat template 'base' is refused: use chatml"))
+    there.prepare()
+    assert there.challenge.status is ChallengeStatus.FAILED and there.is_clean()
+    assert str(there.challenge.reason).startswith("dataset talks on model ") and "row 7 of train" in str(
+        there.challenge.reason
+    )
+
+
+def test_rows_that_take_too_long_fail_the_challenge(inline: Path) -> None:
+    there = conversations(inline, lambda *_: Ending.TIME_UP)
+    there.prepare()
+    assert "its rows were not read in 123 s: choose chatml" in str(there.challenge.reason) and there.is_clean()
+
+
 def test_what_our_side_spoils_is_tried_again_and_then_fails_the_challenge(stand: MakeStand) -> None:
     there = stand(SOUND)
     there.prepare()
@@ -184,7 +231,7 @@ def test_what_our_side_spoils_is_tried_again_and_then_fails_the_challenge(stand:
     assert spoilt[0].functions == {"calm": 3.0} and spoilt[0].compute.ran == [f"{first}-a{n}" for n in (1, 2, 3)]
     spoilt[1].compute.endings = {f"{first}-a{n}": Ending.LOST for n in (1, 2, 3)}
     spoilt[1].prepare()
-    assert "could not be tried: lost: imposed" in str(spoilt[1].challenge.reason) and spoilt[1].is_clean()
+    assert "the challenge could not be tried: lost: imposed" in str(spoilt[1].challenge.reason) and spoilt[1].is_clean()
 
 
 def test_after_a_resume_it_is_tried_anew(stand: MakeStand) -> None:
@@ -285,8 +332,8 @@ def test_in_the_container_an_unsound_function_is_named(stand: MakeStand, local: 
 def test_in_the_container_the_clock_is_kept(
     stand: MakeStand, local: LocalCompute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewards, "START_SECONDS", 2.0)
-    monkeypatch.setattr(rewards, "FUNCTION_SECONDS", 1.0)
+    monkeypatch.setattr(trial, "START_SECONDS", 2.0)
+    monkeypatch.setattr(trial, "FUNCTION_SECONDS", 1.0)
     there = stand(of_source(SLOW))
     there.prepare(replace(there.ports, compute=local))
     assert "function slow is refused: timeout: not tried to its end in 3 s" in str(there.challenge.reason)
