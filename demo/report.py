@@ -48,7 +48,7 @@ def _loss(loss: float | None) -> str:
 
 
 def _round(round_: RoundSummary, names: Names, champion: Hotkey) -> RenderableType:
-    table = _table(f"Round {round_.number}: {round_.type}", "", "contestant", "loss (nats a token)", "goes through", "")
+    table = _table(f"Round {round_.number}: {round_.type}", "", "contestant", round_.measured, "goes through", "")
     for standing in round_.standings:
         table.add_row(*_standing(standing, names, champion))
     return Group(table, Text("  ".join(round_.challenges), "dim"))

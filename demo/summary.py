@@ -9,12 +9,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.challenge import ChallengePlan
+from core.challenge import ChallengeKind, ChallengePlan
 from core.errors import Fault
 from core.ids import Contestant, Hotkey, TournamentId
 from core.tournament import (
     Entry,
     EntryStatus,
+    RoundPlan,
+    RoundResult,
     RoundType,
     Standing,
     TitleResult,
@@ -57,11 +59,21 @@ class Entrant(Frozen):
     fault: Fault | None = None
 
 
+MEASURED = {
+    ChallengeKind.INSTRUCT: "loss (nats a token)",
+    ChallengeKind.CHAT: "loss (nats a token)",
+    ChallengeKind.DPO: "loss (nats a pair)",
+    ChallengeKind.GRPO: "score",
+}
+
+
 class RoundSummary(Frozen):
     number: int
     type: RoundType
     challenges: tuple[str, ...]
     """What was set: `<challenge id>: <dataset>`, and what the KL counts where it does."""
+    measured: str
+    """What a standing's value is, with its unit."""
     standings: tuple[Standing, ...]
 
 
@@ -189,7 +201,7 @@ def _fate(state: TournamentState, entry: Entry) -> tuple[Outcome, str, Fault | N
     number, standing = lost
     if standing.value is None:
         return Outcome.NO_RESULT, f"round {number}: {standing.reason}", standing.fault
-    return Outcome.OUT, f"round {number}: rank {standing.rank} with a loss of {standing.value:.4f}", None
+    return Outcome.OUT, f"round {number}: rank {standing.rank}, {standing.value:.4f}", None
 
 
 def _lost(state: TournamentState, contestant: Contestant) -> tuple[int, Standing] | None:
@@ -203,17 +215,23 @@ def _lost(state: TournamentState, contestant: Contestant) -> tuple[int, Standing
 
 def _rounds(state: TournamentState) -> list[RoundSummary]:
     plans = {round_.plan.number: round_.plan for round_ in state.rounds}
-    return [
-        RoundSummary(
-            number=result.number,
-            type=plans[result.number].type,
-            challenges=tuple(
-                _set(challenge) for group in plans[result.number].groups for challenge in group.challenges
-            ),
-            standings=result.standings,
-        )
-        for result in state.results
-    ]
+    return [_round(plans[result.number], result) for result in state.results]
+
+
+def _round(plan: RoundPlan, result: RoundResult) -> RoundSummary:
+    challenges = [challenge for group in plan.groups for challenge in group.challenges]
+    return RoundSummary(
+        number=result.number,
+        type=plan.type,
+        challenges=tuple(map(_set, challenges)),
+        measured=_measured({challenge.kind for challenge in challenges}),
+        standings=result.standings,
+    )
+
+
+def _measured(kinds: set[ChallengeKind]) -> str:
+    units = {MEASURED.get(kind, kind.value) for kind in kinds}
+    return units.pop() if len(units) == 1 else "mean over the challenges"
 
 
 def _set(challenge: ChallengePlan) -> str:

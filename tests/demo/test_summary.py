@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from core.challenge import ChallengeKind
 from core.errors import Fault
 from core.tournament import TournamentStatus
 from demo.report import report
@@ -37,7 +38,7 @@ def test_every_entrant_has_an_outcome_a_reason_and_a_fault():
     assert fates == {
         f"{b.hotkey(900)[:8]}…": (Outcome.DETHRONED, "2 of 3 challenges", None),
         "ada": (Outcome.CHAMPION, "2 of 3 challenges", None),
-        "bob": (Outcome.OUT, "round 1: rank 2 with a loss of 2.0000", None),
+        "bob": (Outcome.OUT, "round 1: rank 2, 2.0000", None),
         "cat": (Outcome.NO_RESULT, "round 1: crashed: exit code 1", Fault.MINER),
         "dan": (Outcome.REFUSED, "the same code was entered earlier", Fault.MINER),
     }
@@ -132,3 +133,22 @@ def test_the_report_says_what_is_missing_and_what_the_spy_reached():
     assert "AND REACHED: host_files: /root [31m" in text
     assert "is not complete: the spy reached something" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("kinds", "measured"),
+    [
+        ((ChallengeKind.DPO,) * 2, "loss (nats a pair)"),
+        ((ChallengeKind.INSTRUCT, ChallengeKind.CHAT), "loss (nats a token)"),
+        ((ChallengeKind.GRPO, ChallengeKind.CHAT), "mean over the challenges"),
+    ],
+)
+def test_a_rounds_values_have_their_unit(kinds: tuple[ChallengeKind, ...], measured: str) -> None:
+    state = finished()
+    plan = state.rounds[0].plan
+    group = plan.groups[0]
+    ids = (f"{group.group_id}-c{number}" for number in (1, 2))
+    challenges = tuple(b.challenge_plan(id_, kind=kind) for id_, kind in zip(ids, kinds, strict=False))
+    changed = plan.model_copy(update={"groups": (group.model_copy(update={"challenges": challenges}),)})
+    rounds = (state.rounds[0].model_copy(update={"plan": changed}), *state.rounds[1:])
+    assert summary_of(state.model_copy(update={"rounds": rounds})).rounds[0].measured == measured
