@@ -101,5 +101,5 @@ def test_a_trial_outlives_who_waits_for_it(house: House) -> None:
     assert made.data is not None, made.reason
     assert made.data.dataset_type == GrpoDataset(reward_functions=(SLOW,))
     until(lambda: not runs_of(stage), PATIENCE_SECONDS)
-    tried = [path.name for path in (stage.folder / "state/compute/removed").glob("*-rewards*")]
+    tried = [path.name for path in (stage.folder / "state/compute/removed").glob("*-trial0-*")]
     assert tried == [run.name], "it was tried once"
